@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -88,9 +88,12 @@ class Cluster(Protocol):
 class Store(Protocol):
     """Append-only log of everything seen, believed and decided."""
 
-    def append(self, kind: str, records: pl.DataFrame) -> Appended:
-        """Add records of one kind, all or none. The same records again add nothing; a record of
-        a known key with other values replaces it for readers. StoreError if not written."""
+    def append(self, kind: str, batches: Iterable[pl.DataFrame]) -> Appended:
+        """Add records of one kind, all or none: an error raised by the iterable leaves nothing.
+
+        The same records again add nothing; a record of a known key with other values replaces it
+        for readers. StoreError if not written.
+        """
         ...
 
     def read(self, kind: str, start_s: float, end_s: float) -> pl.DataFrame:

@@ -169,6 +169,21 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """What a source says of its cluster as a whole; doubted where the tasks contradict it."""
+
+    cluster: str
+    at_s: float  # the first submission
+    source: str  # file name without folder, or address
+    format: str  # swf, sacct, pbs, nextflow, wfformat, table, live
+    zero_s: float  # the moment from which the source counts its times
+    total_cpus: float | None = None
+    total_memory_bytes: int | None = None
+    nodes: int | None = None
+    doubts: tuple[str, ...] = ()  # sentences on what the source claims and its records deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterState:
     """One cluster at one moment: what waits, what runs, what is free.
 
@@ -189,6 +204,7 @@ class ClusterState:
 
 KINDS: Final[dict[str, type]] = {
     "task": Task,
+    "cluster": ClusterFacts,
     "sample": Sample,
     "prediction": Prediction,
     "decision": Decision,
@@ -200,6 +216,7 @@ KINDS: Final[dict[str, type]] = {
 
 KEYS: Final[dict[str, tuple[str, ...]]] = {
     "task": ("cluster", "id", "attempt"),
+    "cluster": ("cluster", "source"),
     "sample": ("cluster", "source", "metric", "at_s"),
     "prediction": ("cluster", "id", "attempt", "target", "made_by"),
     "decision": ("decision_id",),
