@@ -1,0 +1,5 @@
+"""The log of everything seen, believed and decided, and the trained models."""
+
+from headway.store.memory import MemoryStore
+
+__all__ = ["MemoryStore"]
