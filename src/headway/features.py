@@ -1,0 +1,278 @@
+"""What was known about a task at its moment of submission: fixed, named, versioned columns.
+
+Replay and serving go through the same compiled functions: `replay` hands them all events of a
+history, `submit`, `look`, `start` and `end` hand them one. Events of one moment are taken in this
+order: first starts and ends of tasks that were submitted earlier, then the submissions of that
+moment in their order, each followed by its own start and end if those fall on it too. So an end at
+exactly t is known at t.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from headway.features_history import (
+    END, LOOK, SLOT_WIDTH, START, STATISTICS, SUBMIT, advance, prepare, rehash, ticket_width,
+)  # fmt: skip
+from headway.protocols import Features
+from headway.records import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from headway.records import Task
+
+VERSION: Final = "1"
+"""The definition of the columns; a model is only asked with the version it was taught."""
+
+_KEYS: Final = ("user", "group", "project", "workflow", "name", "stem", "queue", "container")
+_NUMBERS: Final = (
+    "attempt", "parents", "cpus_requested", "cpus_allocated", "nodes", "gpus", "limit_s",
+    "memory_requested_bytes", "input_bytes", "submitted_s",
+    "started_s", "ended_s", "memory_peak_bytes", "state",
+)  # fmt: skip
+_STATICS: Final = (
+    *_KEYS, "attempt", "parents", "cpus", "nodes", "gpus", "limit_s", "memory_requested_bytes",
+    "input_bytes", "hour", "weekday", "area", "memory_per_cpu",
+)  # fmt: skip
+_PARTS: Final = ("one", *_KEYS, "cpus", "limit", "memory")
+_FAMILIES: Final = {
+    "all": ("one",),
+    "user": ("user",),
+    "queue": ("queue",),
+    "name": ("name",),
+    "stem": ("stem",),
+    "user_name": ("name", "user"),
+    "user_stem": ("stem", "user"),
+    "user_shape": ("user", "cpus", "limit", "memory"),
+    "name_shape": ("name", "user", "cpus", "limit", "memory"),
+}
+"""Keys whose history is kept; a task whose first part is null has none of that family."""
+
+NAMES: Final = _STATICS + tuple(f"{f}.{statistic}" for f in _FAMILIES for statistic in STATISTICS)
+"""The columns, in their order."""
+
+_STATE_CODES: Final = {state: float(i) for i, state in enumerate(STATES)}
+_DIGITS: Final = str.maketrans("", "", "0123456789")
+_TIMES: Final = len(_KEYS) + _NUMBERS.index("submitted_s")
+
+
+def _family_columns() -> NDArray[np.int64]:
+    """Parts (families, longest) of each family, padded with -1."""
+    longest = max(len(parts) for parts in _FAMILIES.values())
+    rows = [[_PARTS.index(p) for p in parts] for parts in _FAMILIES.values()]
+    return np.array([row + [-1] * (longest - len(row)) for row in rows], dtype=np.int64)
+
+
+class History:
+    """All that past events say, and the features of a task as of any moment they have reached."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._codes: dict[str, dict[str, int]] = {key: {} for key in _KEYS}
+        self._families = _family_columns()
+        self._slots = np.zeros((0, SLOT_WIDTH))
+        self._table = np.zeros((0, 2), dtype=np.uint64)
+        self._tickets = np.zeros((0, ticket_width(len(_FAMILIES))))
+        self._counters = np.array([0, -1], dtype=np.int64)  # slots used, first free ticket
+        self._open: dict[tuple[str, str, int], int] = {}  # ticket of each task that has not ended
+        self._make_room()
+        self._row = np.empty((1, len(_KEYS) + len(_NUMBERS)))
+        self._one = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1))
+        self._ticket = np.full(1, -1, dtype=np.int64)
+
+    def submit(self, task: Task) -> Features:
+        """The features (1 row) of a task at its submission, which is counted from now on."""
+        return self._happen(SUBMIT, task, task.submitted_s)
+
+    def look(self, task: Task, at_s: float) -> Features:
+        """The features (1 row) of a task at a moment; nothing is counted."""
+        return self._happen(LOOK, task, at_s)
+
+    def start(self, task: Task) -> None:
+        """Count a task as running since task.started_s."""
+        if task.started_s is not None:
+            self._happen(START, task, task.started_s)
+
+    def end(self, task: Task) -> None:
+        """Count a task's outcome as known since task.ended_s."""
+        if task.ended_s is not None:
+            self._happen(END, task, task.ended_s)
+
+    def replay(self, tasks: pl.DataFrame, at: str = "submission") -> Features:
+        """The features (n rows, in the table's order) of a history, each as of its own moment.
+
+        at = 'submission' or 'start': the moment at which each task is described. All events of
+        the table happen, so that serving can go on from its end.
+        """
+        raw = self._encoded(tasks)
+        events = _events(raw, looks=at == "start")
+        row_tickets = np.full(len(raw), -1, dtype=np.int64)
+        values = self._advance(events, raw, row_tickets)
+        for row in np.flatnonzero(row_tickets >= 0):
+            key = tasks.select("cluster", "id", "attempt").row(int(row))
+            self._open[key] = int(row_tickets[row])
+        moments = raw[:, _TIMES].copy()
+        if at == "start":
+            moments = np.fmax(moments, raw[:, _TIMES + 1])
+        return Features(NAMES, values, _KEYS, moments, VERSION)
+
+    def save(self) -> dict[str, bytes]:
+        """The whole state as bytes by file name."""
+        stream = io.BytesIO()
+        used = int(self._counters[0])
+        np.savez_compressed(
+            stream,
+            slots=self._slots[:used],
+            table=self._table,
+            tickets=self._tickets,
+            counters=self._counters,
+        )
+        words = {
+            "version": VERSION,
+            "codes": {key: list(book) for key, book in self._codes.items()},
+            "open": [[*key, ticket] for key, ticket in self._open.items()],
+        }
+        return {"history.npz": stream.getvalue(), "history.json": json.dumps(words).encode()}
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> History:
+        """A History as it was saved."""
+        history = cls()
+        words = json.loads(files["history.json"])
+        arrays = np.load(io.BytesIO(files["history.npz"]))
+        history._codes = {k: {word: i for i, word in enumerate(v)} for k, v in words["codes"].items()}
+        history._open = {(c, i, int(a)): int(t) for c, i, a, t in words["open"]}
+        history._table, history._tickets = arrays["table"], arrays["tickets"]
+        history._counters = arrays["counters"]
+        history._slots = np.zeros((len(history._table) // 2, arrays["slots"].shape[1]))
+        history._slots[: len(arrays["slots"])] = arrays["slots"]
+        return history
+
+    def _happen(self, kind: int, task: Task, at_s: float) -> Features:
+        """Apply one event of one task."""
+        key = (task.cluster, task.id, task.attempt)
+        ticket = self._open.get(key, -1)
+        if ticket < 0 and kind in (START, END):
+            self.submit(task)
+            ticket = self._open[key]
+        self._fill(task)
+        kinds, rows, moments = self._one
+        kinds[0], moments[0], self._ticket[0] = kind, at_s, ticket
+        values = self._advance((kinds, rows, moments), self._row, self._ticket)
+        if kind == SUBMIT:
+            self._open[key] = int(self._ticket[0])
+        elif kind == END:
+            del self._open[key]
+        return Features(NAMES, values, _KEYS, moments.copy(), VERSION)
+
+    def _advance(
+        self,
+        events: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+        raw: NDArray[np.float64],
+        row_tickets: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Apply events (kinds, rows, moments) of the tasks raw (n, r); features (n, d)."""
+        values = np.empty((len(raw), len(NAMES)))
+        parts, outcomes = prepare(raw, values, len(_STATICS))
+        out = values[:, len(_STATICS) :]
+        done, (kinds, rows, at_s) = 0, events
+        while True:
+            done = advance(
+                done, kinds, rows, at_s, parts, outcomes, self._families, row_tickets,
+                self._slots, self._tickets, self._table, self._counters, out,
+            )  # fmt: skip
+            if done == len(kinds):
+                return values
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Double what is full: the slots with their table, or the tickets."""
+        used = int(self._counters[0])
+        if used + len(_FAMILIES) > len(self._slots):
+            size = max(256, 2 * len(self._slots))
+            slots = np.zeros((size, SLOT_WIDTH))
+            slots[:used] = self._slots[:used]
+            table = np.zeros((2 * size, 2), dtype=np.uint64)
+            rehash(self._table, table)
+            self._slots, self._table = slots, table
+        if self._counters[1] < 0:
+            old = len(self._tickets)
+            size = max(256, 2 * old)
+            tickets = np.full((size, self._tickets.shape[1]), -1.0)
+            tickets[:old] = self._tickets
+            tickets[old:, 0] = np.arange(old + 1, size + 1)
+            tickets[-1, 0] = -1.0
+            self._tickets, self._counters[1] = tickets, old
+
+    def _fill(self, task: Task) -> None:
+        """Write a task into the one row that serving uses."""
+        row = self._row[0]
+        for i, key in enumerate(_KEYS):
+            word = _word(task, key)
+            book = self._codes[key]
+            row[i] = -1.0 if word is None else book.setdefault(word, len(book))
+        row[len(_KEYS) :] = (
+            task.attempt, len(task.parents), _number(task.cpus_requested),
+            _number(task.cpus_allocated), _number(task.nodes), _number(task.gpus),
+            _number(task.limit_s), _number(task.memory_requested_bytes),
+            _number(task.input_bytes), task.submitted_s, _number(task.started_s),
+            _number(task.ended_s), _number(task.memory_peak_bytes), _STATE_CODES[task.state],
+        )  # fmt: skip
+
+    def _encoded(self, tasks: pl.DataFrame) -> NDArray[np.float64]:
+        """A table as numbers (n, keys + numbers); new words of a key get the next codes."""
+        stem = pl.col("name").str.replace_all("[0-9]", "")
+        tasks = tasks.with_columns(
+            stem=stem,
+            parents=pl.col("parents").list.len().fill_null(0),
+            state=pl.col("state").replace_strict(_STATE_CODES, return_dtype=pl.Float64),
+        )
+        raw = np.empty((tasks.height, len(_KEYS) + len(_NUMBERS)))
+        for i, key in enumerate(_KEYS):
+            book, words = self._codes[key], tasks[key]
+            for word in words.unique(maintain_order=True).drop_nulls():
+                book.setdefault(word, len(book))
+            raw[:, i] = words.replace_strict(book, default=-1, return_dtype=pl.Float64).to_numpy()
+        for i, name in enumerate(_NUMBERS):
+            raw[:, len(_KEYS) + i] = tasks[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return raw
+
+
+def _word(task: Task, key: str) -> str | None:
+    """The value of a key column of one task."""
+    if key == "stem":
+        return None if task.name is None else task.name.translate(_DIGITS)
+    word: str | None = getattr(task, key)
+    return word
+
+
+def _number(value: float | None) -> float:
+    """A number with NaN for what is not known."""
+    return np.nan if value is None else value
+
+
+def _events(
+    raw: NDArray[np.float64], *, looks: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Kinds, rows and moments of all events of encoded tasks, in the order they happen."""
+    submitted, started, ended = raw[:, _TIMES], raw[:, _TIMES + 1], raw[:, _TIMES + 2]
+    begun = np.maximum(started, submitted)
+    moments = {SUBMIT: submitted, START: begun, END: np.fmax(np.maximum(ended, submitted), begun)}
+    moments[END][np.isnan(ended)] = np.nan
+    if looks:
+        moments[LOOK] = begun
+    rows = [np.flatnonzero(np.isfinite(at)) for at in moments.values()]
+    row = np.concatenate(rows)
+    kind = np.concatenate([np.full(len(r), k) for k, r in zip(moments, rows, strict=True)])
+    at_s = np.concatenate([at[r] for at, r in zip(moments.values(), rows, strict=True)])
+    arrives = at_s == submitted[row]  # events of the moment of submission come last, task by task
+    order = np.lexsort((np.where(arrives, kind, row), np.where(arrives, row, kind), arrives, at_s))
+    return kind[order], row[order], at_s[order]
