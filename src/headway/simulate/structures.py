@@ -1,0 +1,208 @@
+"""The compiled structures of the simulator: a heap, a sorted queue and the running tasks.
+
+Each is a tuple of arrays made once; `size` (or `bounds`) is an array so that it can be changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+class Heap(NamedTuple):
+    """Tasks with the smallest key on top, ties by task."""
+
+    key: Floats  # (capacity,)
+    task: NDArray[np.int64]  # (capacity,)
+    size: NDArray[np.int64]  # (1,)
+
+
+class Queue(NamedTuple):
+    """Waiting tasks sorted by key, ties by arrival, in [bounds[0], bounds[1])."""
+
+    key: Floats  # (capacity,)
+    task: NDArray[np.int64]
+    procs: NDArray[np.int32]
+    reserve_s: Floats
+    bounds: NDArray[np.int64]  # (2,)
+
+
+class Running(NamedTuple):
+    """Running tasks sorted by the end that is believed."""
+
+    end_s: Floats  # (capacity,)
+    task: NDArray[np.int64]
+    procs: NDArray[np.int64]
+    size: NDArray[np.int64]  # (1,)
+
+
+@njit(cache=True)
+def heap_of(capacity: int) -> Heap:
+    """An empty heap."""
+    return Heap(np.empty(capacity), np.empty(capacity, np.int64), np.zeros(1, np.int64))
+
+
+@njit(cache=True)
+def queue_of(capacity: int) -> Queue:
+    """An empty queue into which at most `capacity` tasks will ever be put."""
+    return Queue(
+        np.empty(capacity), np.empty(capacity, np.int64), np.empty(capacity, np.int32),
+        np.empty(capacity), np.zeros(2, np.int64),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def running_of(capacity: int) -> Running:
+    """No running tasks, with room for `capacity`."""
+    return Running(
+        np.empty(capacity), np.empty(capacity, np.int64), np.empty(capacity, np.int64),
+        np.zeros(1, np.int64),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def push(heap: Heap, key: float, task: int) -> None:
+    """Put a task into the heap."""
+    i = heap.size[0]
+    heap.size[0] = i + 1
+    while i > 0:
+        above = (i - 1) >> 1
+        if heap.key[above] < key or (heap.key[above] == key and heap.task[above] < task):
+            break
+        heap.key[i] = heap.key[above]
+        heap.task[i] = heap.task[above]
+        i = above
+    heap.key[i] = key
+    heap.task[i] = task
+
+
+@njit(cache=True)
+def pop(heap: Heap) -> int:
+    """Take the task with the smallest key out of a heap that is not empty."""
+    top = heap.task[0]
+    size = heap.size[0] - 1
+    heap.size[0] = size
+    key, task = heap.key[size], heap.task[size]
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= size:
+            break
+        right = child + 1
+        if right < size and (
+            heap.key[right] < heap.key[child]
+            or (heap.key[right] == heap.key[child] and heap.task[right] < heap.task[child])
+        ):
+            child = right
+        if key < heap.key[child] or (key == heap.key[child] and task < heap.task[child]):
+            break
+        heap.key[i] = heap.key[child]
+        heap.task[i] = heap.task[child]
+        i = child
+    heap.key[i] = key
+    heap.task[i] = task
+    return top
+
+
+@njit(cache=True)
+def first_at_least(key: Floats, first: int, last: int, sought: float) -> int:
+    """The first i in [first, last) of a sorted array with key[i] >= sought, or last."""
+    while first < last:
+        middle = (first + last) >> 1
+        if key[middle] < sought:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@njit(cache=True)
+def first_above(key: Floats, first: int, last: int, sought: float) -> int:
+    """The first i in [first, last) of a sorted array with key[i] > sought, or last."""
+    while first < last:
+        middle = (first + last) >> 1
+        if key[middle] <= sought:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@njit(cache=True)
+def enqueue(queue: Queue, key: float, task: int, procs: int, reserve_s: float) -> int:
+    """Put a task behind all of the same key; its place."""
+    first, last = queue.bounds
+    place = last
+    if last > first and queue.key[last - 1] > key:
+        place = first_above(queue.key, first, last, key)
+        for i in range(last, place, -1):
+            queue.key[i] = queue.key[i - 1]
+            queue.task[i] = queue.task[i - 1]
+            queue.procs[i] = queue.procs[i - 1]
+            queue.reserve_s[i] = queue.reserve_s[i - 1]
+    queue.key[place] = key
+    queue.task[place] = task
+    queue.procs[place] = procs
+    queue.reserve_s[place] = reserve_s
+    queue.bounds[1] = last + 1
+    return place
+
+
+@njit(cache=True)
+def place_of(queue: Queue, key: float, task: int) -> int:
+    """Where a waiting task of that key stands."""
+    place = first_at_least(queue.key, queue.bounds[0], queue.bounds[1], key)
+    while queue.task[place] != task:
+        place += 1
+    return place
+
+
+@njit(cache=True)
+def dequeue(queue: Queue, place: int) -> None:
+    """Take the task at a place out."""
+    first, last = queue.bounds
+    if place == first:
+        queue.bounds[0] = first + 1
+        return
+    for i in range(place, last - 1):
+        queue.key[i] = queue.key[i + 1]
+        queue.task[i] = queue.task[i + 1]
+        queue.procs[i] = queue.procs[i + 1]
+        queue.reserve_s[i] = queue.reserve_s[i + 1]
+    queue.bounds[1] = last - 1
+
+
+@njit(cache=True)
+def run(running: Running, end_s: float, task: int, procs: int) -> None:
+    """Add a task that is believed to end at end_s."""
+    size = running.size[0]
+    place = first_above(running.end_s, 0, size, end_s)
+    for i in range(size, place, -1):
+        running.end_s[i] = running.end_s[i - 1]
+        running.task[i] = running.task[i - 1]
+        running.procs[i] = running.procs[i - 1]
+    running.end_s[place] = end_s
+    running.task[place] = task
+    running.procs[place] = procs
+    running.size[0] = size + 1
+
+
+@njit(cache=True)
+def release(running: Running, end_s: float, task: int) -> None:
+    """Take out a task that was believed to end at end_s."""
+    size = running.size[0] - 1
+    place = first_at_least(running.end_s, 0, size, end_s)
+    while running.task[place] != task:
+        place += 1
+    for i in range(place, size):
+        running.end_s[i] = running.end_s[i + 1]
+        running.task[i] = running.task[i + 1]
+        running.procs[i] = running.procs[i + 1]
+    running.size[0] = size
