@@ -75,6 +75,11 @@ class Source:
         """Let go of the file."""
         self._file.close()
 
+    def advance(self, share: float) -> None:
+        """Say how far a reader of its own, such as Parquet's, has come."""
+        if self._progress is not None:
+            self._progress(int(self.size * min(share, 1.0)), self.size)
+
     def read(self, n: int = -1) -> bytes:
         """The next raw bytes, none beyond the size at opening."""
         left = self.size - self._at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +12,17 @@ import polars as pl
 
 from headway.errors import ConfigError, InputError
 from headway.observe.check import check
+from headway.observe.nextflow import read_nextflow
+from headway.observe.pbs import read_pbs
+from headway.observe.sacct import read_sacct
 from headway.observe.source import Chunk, Claims, Progress, Source
 from headway.observe.swf import read_swf
+from headway.observe.table import read_table, separator_of
+from headway.observe.wfformat import read_wfformat
 from headway.records import ClusterFacts
 from headway.tables import complete, frame
 
-FORMATS: Final = ("swf",)
-Reader = Callable[[Source, Claims], Iterator[Chunk]]
+FORMATS: Final = ("swf", "sacct", "pbs", "nextflow", "wfformat", "table")
 
 
 def recognise(path: str | Path) -> str:
@@ -44,9 +48,11 @@ def read(
     """
     if format and format not in FORMATS:
         raise ConfigError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
-    trace = Trace(path, format, column_map or {}, total_cpus, progress)
-    trace.format = trace.format or recognise(path)
-    return trace
+    if column_map:
+        if format not in ("", "table"):
+            raise ConfigError(f"columns can be mapped in a table only, not in format {format!r}")
+        format = "table"
+    return Trace(path, format or recognise(path), column_map or {}, total_cpus, progress)
 
 
 class Trace:
@@ -96,7 +102,12 @@ class Trace:
         self._facts = seen.facts(self, claims, self._total_cpus)
 
     def _chunks(self, source: Source, claims: Claims) -> Iterator[Chunk]:
-        return read_swf(source, claims)
+        if self.format == "table":
+            return read_table(source, claims, self._column_map)
+        if self.format == "nextflow":
+            return read_nextflow(source, claims, self.cluster)
+        readers = {"swf": read_swf, "sacct": read_sacct, "pbs": read_pbs, "wfformat": read_wfformat}
+        return readers[self.format](source, claims)
 
     def _quarantine(self, chunk: Chunk, tasks: pl.DataFrame) -> pl.DataFrame:
         bad = tasks.filter(pl.col("reason").is_not_null()).select("line", "reason")
@@ -227,10 +238,41 @@ def cluster_of(path: Path) -> str:
 
 
 def _format_of(source: Source) -> str:
-    lines = [x for x in source.head().decode("utf-8", "replace").splitlines() if x.strip()]
+    head = source.head()
+    if head.startswith(b"PAR1"):
+        return "table"
+    if b"\0" in head:
+        raise InputError(f"{source.path} is binary, not a history: name a text or Parquet file")
+    text = head.decode("utf-8", "replace").removeprefix("\ufeff")
+    lines = [x for x in text.splitlines() if x.strip()]
+    if text.lstrip()[:1] in ("{", "["):
+        return "wfformat"
+    if any(re.match(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d;[A-Za-z]+;", x) for x in lines[:50]):
+        return "pbs"
     records = [x.split() for x in lines if not x.lstrip().startswith(";")]
-    if records and len(records[0]) in (18, 21) and re.fullmatch(r"-?[\d.]+", records[0][0]):
+    if lines and (not records or any(_is_swf(x) for x in records[:50])):
         return "swf"
-    if not records and lines:
-        return "swf"
-    raise InputError(f"{source.path} is not a history that Headway knows ({', '.join(FORMATS)})")
+    return _kind_of_table(source, lines)
+
+
+def _is_swf(words: list[str]) -> bool:
+    return len(words) >= 18 and all(re.fullmatch(r"-?\d+(\.\d+)?", x) for x in words[:18])
+
+
+def _kind_of_table(source: Source, lines: list[str]) -> str:
+    """sacct, nextflow or another table, from the names in its header."""
+    separator = separator_of(lines[0]) if lines else ""
+    names = (
+        {x.strip().strip('"').lower() for x in lines[0].split(separator)} if separator else set()
+    )
+    if separator == "|" and {"jobid", "jobidraw"} & names and {"submit", "start"} & names:
+        return "sacct"
+    marks = {"task_id", "hash", "native_id", "process", "realtime", "peak_rss", "%cpu"}
+    if len(marks & names) >= 3 and "submit" in names:
+        return "nextflow"
+    if separator and sum(bool(re.search("[A-Za-z]", x)) for x in names) * 2 > len(names):
+        return "table"
+    raise InputError(
+        f"{source.path} is not a history that Headway knows ({', '.join(FORMATS)}):"
+        " it needs a header line with the names of its columns"
+    )
