@@ -92,9 +92,12 @@ class Source:
     def head(self, n: int = 1 << 16) -> bytes:
         """The first n bytes, unpacked; the next reading starts at the beginning again."""
         self._rewind()
-        raw = self._piece(self._unpacked(), n)
-        self._rewind()
-        return raw
+        progress, self._progress = self._progress, None
+        try:
+            return self._piece(self._unpacked(), n)
+        finally:
+            self._progress = progress
+            self._rewind()
 
     def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
         """All lines of the file, once; InputError where it cannot be unpacked."""
@@ -210,4 +213,5 @@ class Claims:
     total_memory_bytes: int | None = None
     nodes: int | None = None
     records: int | None = None
+    is_timed: bool = True  # do the times show what ran at once, or are starts only assumed
     doubts: list[str] = field(default_factory=list)

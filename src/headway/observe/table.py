@@ -40,6 +40,7 @@ def read_table(source: Source, claims: Claims, column_map: Mapping[str, str]) ->
             f" {', '.join(sample.columns[:30])}); say which: --map COLUMN=submitted_s"
         )
     claims.doubts += _doubts(mapped)
+    claims.is_timed = bool({"started_s", "wait_s", "allocated_wait_s"} & set(mapped.column))
     for rows in blocks:
         if rows.columns.height or rows.broken:
             yield rows.chunk(_tasks(rows.columns, mapped))

@@ -169,7 +169,7 @@ class Seen:
         """The cluster as the source claims it, corrected and with a doubt where it cannot be."""
         doubts = list(claims.doubts)
         if claims.records is not None and claims.records != self.read:
-            doubts.append(f"the header says {claims.records:,} records, the file has {self.read:,}")
+            doubts.append(f"the file says {claims.records:,} records, the file has {self.read:,}")
         if self.descents:
             doubts.append(
                 f"{self.descents:,} submissions are earlier than one on a line before, by up to"
@@ -190,23 +190,23 @@ class Seen:
     def _total_cpus(self, claims: Claims, doubts: list[str]) -> float | None:
         claimed = claims.total_cpus
         if claimed is None:
-            peak = max(self._largest, _peak(self._runs))
+            peak = max(self._largest, _peak(self._runs) if claims.is_timed else 0.0)
+            what = "the most that were in use at once" if claims.is_timed else "the largest task's"
             if peak:
                 doubts.append(
-                    "the file does not say how many processors there were:"
-                    f" {peak:,.0f} is the most that were in use at once"
+                    f"the file does not say how many processors there were: {peak:,.0f} is {what}"
                 )
             return peak or None
         if self._largest > claimed:
             doubts.append(
-                f"the header says {claimed:,.0f} processors, but a task ran on"
+                f"the file says {claimed:,.0f} processors, but a task ran on"
                 f" {self._largest:,.0f}: that number is taken"
             )
             return self._largest
         span = self._last_s - self._first_s
-        if span > 0 and self._core_s > claimed * span:
+        if claims.is_timed and span > 0 and self._core_s > claimed * span:
             doubts.append(
-                f"the header says {claimed:,.0f} processors, but {self._core_s / span:,.0f} were in"
+                f"the file says {claimed:,.0f} processors, but {self._core_s / span:,.0f} were in"
                 " use on average: give the true number"
             )
         return claimed

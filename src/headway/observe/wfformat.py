@@ -34,18 +34,19 @@ def read_wfformat(source: Source, claims: Claims) -> Iterator[Chunk]:
     sizes = {f.get("id"): f.get("sizeInBytes") for f in _objects(specification.get("files"))}
     zero = _moment(execution.get("executedAt")) or _moment(instance.get("createdAt")) or 0.0
     _claim(claims, execution)
+    claims.is_timed = any(_moment(run.get("executedAt")) is not None for run in runs.values())
+    line = {name: i for i, name in enumerate(tasks, start=1)}
     ends: dict[str, float] = {}
     rows = []
-    for line, name in enumerate(_order(source, tasks), start=1):
+    for name in _order(source, tasks):
         row = _row(name, tasks[name], runs.get(name, {}), sizes, ends, zero)
         ends[name] = row["ended_s"] if row["ended_s"] is not None else row["submitted_s"]
-        rows.append({**row, "workflow": str(instance.get("name") or ""), "line": line})
-    texts = {row["line"]: json.dumps({**tasks[row["id"]], **runs.get(row["id"], {})})[:2000]
-             for row in rows}  # fmt: skip
-    yield Chunk(
-        pl.DataFrame(rows, schema=_SCHEMA, strict=False),
-        lambda lines: [texts[line] for line in lines],
-    )
+        rows.append({**row, "workflow": str(instance.get("name") or ""), "line": line[name]})
+    rows.sort(key=lambda row: (row["submitted_s"], row["line"]))
+    texts = {line[n]: json.dumps({**t, **runs.get(n, {})})[:2000] for n, t in tasks.items()}
+    if rows:
+        table = pl.DataFrame(rows, schema=_SCHEMA, strict=False)
+        yield Chunk(table, lambda lines: [texts[n] for n in lines])
 
 
 _SCHEMA: Final[dict[str, Any]] = {
@@ -138,13 +139,15 @@ def _row(
 
 
 def _kind(name: str) -> tuple[str, str | None]:
-    """A task's name without the number that tells it from its siblings, and that number.
+    """A task's name without what tells it from its siblings, and that.
 
     >>> _kind("mProject_ID0000012")
     ('mProject', 'ID0000012')
     """
     found = re.fullmatch(r"(.+?)_((?:ID)?\d+)", name)
-    return (found[1], found[2]) if found else (name, None)
+    kind, tag = (found[1], found[2]) if found else (name, None)
+    twice = re.match(r"([A-Za-z0-9]+)_(\1_.*)", kind)  # Pegasus: fastqSplit_fastqSplit_<sample>
+    return (twice[1], twice[2]) if twice else (kind, tag)
 
 
 def _number(found: Any) -> float | None:
