@@ -148,7 +148,9 @@ class History:
         history = cls()
         words = json.loads(files["history.json"])
         arrays = np.load(io.BytesIO(files["history.npz"]))
-        history._codes = {k: {word: i for i, word in enumerate(v)} for k, v in words["codes"].items()}
+        history._codes = {
+            k: {word: i for i, word in enumerate(v)} for k, v in words["codes"].items()
+        }
         history._open = {(c, i, int(a)): int(t) for c, i, a, t in words["open"]}
         history._table, history._tickets = arrays["table"], arrays["tickets"]
         history._counters = arrays["counters"]
@@ -182,12 +184,11 @@ class History:
         """Apply events (kinds, rows, moments) of the tasks raw (n, r); features (n, d)."""
         values = np.empty((len(raw), len(NAMES)))
         parts, outcomes = prepare(raw, values, len(_STATICS))
-        out = values[:, len(_STATICS) :]
         done, (kinds, rows, at_s) = 0, events
         while True:
             done = advance(
                 done, kinds, rows, at_s, parts, outcomes, self._families, row_tickets,
-                self._slots, self._tickets, self._table, self._counters, out,
+                self._slots, self._tickets, self._table, self._counters, values, len(_STATICS),
             )  # fmt: skip
             if done == len(kinds):
                 return values

@@ -29,7 +29,14 @@ RING: Final = 24
 _SUBMITTED, _WAITING, _RUNNING, _SUM_STARTED, _LAST_SUBMIT, _LAST_END = 0, 1, 2, 3, 4, 5
 _HEAD, _TAIL, _BURST, _N, _LAST, _BEFORE = 6, 7, 8, 9, 10, 11
 _SUM_LOG, _SUM_LOG2, _EWMA, _JUMP, _FAILED, _TIMEOUT, _SHORT, _USE = 12, 13, 14, 15, 16, 17, 18, 19
-_N_MEMORY, _MEMORY_LAST, _MEMORY_SUM, _MEMORY_SUM2, _MEMORY_MAX, _MEMORY_USE = 20, 21, 22, 23, 24, 25
+_N_MEMORY, _MEMORY_LAST, _MEMORY_SUM, _MEMORY_SUM2, _MEMORY_MAX, _MEMORY_USE = (
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+)
 _ENDED, _BURST_ENDED, _BURST_SUM, _MEMORY_SLOPE = 26, 27, 28, 29
 _FIELDS: Final = 30
 _RUNTIME_RING: Final = _FIELDS
@@ -320,7 +327,20 @@ def _count_end(s, now, outcome):  # noqa: ANN001, ANN202
 
 @njit(cache=True)
 def advance(  # noqa: ANN201, C901
-    first, kinds, rows, at_s, parts, outcomes, families, row_tickets, slots, tickets, table, counters, out  # noqa: ANN001
+    first,
+    kinds,
+    rows,
+    at_s,
+    parts,
+    outcomes,
+    families,
+    row_tickets,
+    slots,
+    tickets,
+    table,
+    counters,
+    values,
+    begin,  # noqa: ANN001
 ):
     """Apply events from `first` on in their order and write the history at each SUBMIT or LOOK.
 
@@ -329,8 +349,8 @@ def advance(  # noqa: ANN201, C901
     kinds, rows, at_s (m,); parts (n, p) integer key parts of the n tasks, below 0 = null;
     outcomes (n, 7) as in `_count_end`, read only at a task's END; families (f, k) columns of parts
     that make a key, padded with -1; row_tickets (n,) is kept up to date; counters = (slots used,
-    tickets free); out (n, f * len(STATISTICS)), NaN where there is no history. A free ticket's
-    first field is the number of the next free one.
+    tickets free); values (n, begin + f * len(STATISTICS)) as `prepare` left them: NaN stays where
+    there is no history. A free ticket's first field is the number of the next free one.
     """
     width = len(STATISTICS)
     for event in range(first, len(kinds)):
@@ -351,9 +371,9 @@ def advance(  # noqa: ANN201, C901
                     parts, row, family, families, table, slots, counters, kind == SUBMIT
                 )
                 if slot >= 0:
-                    _describe(slots[slot], tickets, now, out[row, family * width :])
+                    _describe(slots[slot], tickets, now, values[row, begin + family * width :])
                 elif slot == -2:
-                    _describe_unseen(out[row, family * width :])
+                    _describe_unseen(values[row, begin + family * width :])
                 if kind == SUBMIT:
                     tickets[ticket, link] = slot
                     if slot >= 0:
