@@ -2,5 +2,6 @@
 
 from headway.store.delta import DeltaStore
 from headway.store.memory import MemoryStore
+from headway.store.models import Model, ModelMeta, ModelStore
 
-__all__ = ["DeltaStore", "MemoryStore"]
+__all__ = ["DeltaStore", "MemoryStore", "Model", "ModelMeta", "ModelStore"]
