@@ -1,37 +1,45 @@
-"""Kill an import at random moments, again and again, then let it run to its end."""
+"""Kill an import at random moments; what remains must be completed by the next run."""
 
 import random
 import subprocess
 import sys
 import time
-from math import inf
+from collections.abc import Sequence
 from pathlib import Path
-
-import polars as pl
-
-from headway.store import DeltaStore
 
 WRITER = [sys.executable, str(Path(__file__).with_name("writer.py"))]
 
 
-def rows_after_kills(
-    command: list[str], uri: str, kills: int, seed: int, whole_run_s: float, options=None
-) -> tuple[pl.DataFrame, int]:
-    """The tasks in the log at `uri` after `kills` SIGKILLs and one whole run, and the strays left.
+def begun(command: Sequence[str], ready: str = "ready\n") -> subprocess.Popen:
+    """A process that has said its first line and goes on at once; '' = do not wait for a line."""
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    if ready:
+        assert child.stdout.readline() == ready, child.communicate()
+    return child
 
-    The moments are spread over the time from start to end of an undisturbed run; what a killed
-    run had committed stays, so the log is emptied half of the time.
-    """
-    rng, cut_short = random.Random(seed), 0
-    moments = [whole_run_s * (i + rng.random()) / kills for i in range(kills)]
-    rng.shuffle(moments)
-    for moment_s in moments:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        time.sleep(moment_s)
-        cut_short += child.poll() is None
-        child.kill()
-        child.wait()
-    assert cut_short > kills // 2, f"only {cut_short} of {kills} kills met a living process"
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    rows = DeltaStore(uri, options).read("task", -inf, inf)
-    return rows, len(list(Path(uri).rglob("_writers/*")))
+
+def duration_s(command: Sequence[str], ready: str = "ready\n") -> float:
+    """How long an undisturbed run takes from its first line."""
+    child = begun(command, ready)
+    since_s = time.monotonic()
+    child.communicate()
+    assert child.returncode == 0
+    return time.monotonic() - since_s
+
+
+def killed(command: Sequence[str], moment_s: float, ready: str = "ready\n") -> bool:
+    """Start a run and kill it after `moment_s`; False if it had ended before."""
+    child = begun(command, ready)
+    time.sleep(moment_s)
+    is_cut_short = child.poll() is None
+    child.kill()
+    child.communicate()
+    return is_cut_short
+
+
+def moments_s(kills: int, whole_run_s: float, seed: int) -> list[float]:
+    """Random moments spread evenly over a run, one in each of `kills` equal parts of it."""
+    rng = random.Random(seed)
+    return [whole_run_s * (i + rng.random()) / kills for i in range(kills)]

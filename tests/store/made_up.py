@@ -6,25 +6,26 @@ import polars as pl
 from headway.tables import complete
 
 
-def tasks(n: int, seed: int = 0, first: int = 0) -> pl.DataFrame:
-    """n ended tasks with ids first.. in order of time, the same for the same arguments."""
-    rng = np.random.default_rng(seed)
-    at = first * 10.0 + np.sort(rng.uniform(0, 10.0 * n, n))
+def tasks(n: int, first: int = 0) -> pl.DataFrame:
+    """n ended tasks in order of time, each a pure function of its number first, first + 1, .."""
+    i = np.arange(first, first + n)
+    odd = (i * 2654435761) % 2**32
+    at = 10.0 * i + odd % 9
     return complete(
         "task",
         pl.DataFrame(
             {
                 "cluster": ["hpc"] * n,
-                "id": [str(first + i) for i in range(n)],
+                "id": [str(k) for k in i],
                 "attempt": [1] * n,
-                "user": [f"u{i}" for i in rng.integers(0, 300, n)],
-                "name": [f"app{i}" for i in rng.integers(0, 999, n)],
+                "user": [f"u{k}" for k in odd % 300],
+                "name": [f"app{k}" for k in odd % 997],
                 "submitted_s": at,
-                "started_s": at + rng.exponential(100, n),
-                "ended_s": at + 1000 + rng.exponential(10_000, n),
-                "cpus_requested": rng.integers(1, 64, n),
-                "limit_s": 600 * rng.integers(1, 64, n),
-                "memory_peak_bytes": rng.integers(1, 2**35, n),
+                "started_s": at + odd % 101,
+                "ended_s": at + 1000.25 + odd % 10_007,
+                "cpus_requested": odd % 64 + 1,
+                "limit_s": 600 * (odd % 61 + 1),
+                "memory_peak_bytes": odd * 7,
                 "state": ["completed"] * n,
             }
         ),

@@ -1,7 +1,7 @@
 """Appends made-up tasks: `writer.py URI FIRST ROWS APPENDS [OPTION=VALUE ..]`.
 
-Each append holds ROWS tasks in ten batches and half of them again with the next append, so that
-writers that are started alike append the same records. Prints the counts of each append.
+Each append holds ROWS tasks in ten batches; half of them come again with the next append. Says
+`ready`, waits for a line or the end of its input, then prints the counts of each append.
 """
 
 import sys
@@ -12,18 +12,20 @@ from headway.store import DeltaStore
 
 
 def history(first: int, rows: int, appends: int) -> list:
-    """The records of each append; ids run from `first`."""
-    made = tasks(first + rows * (appends + 1) // 2 + rows, seed=1)
-    return [made.slice(first + i * rows // 2, rows) for i in range(appends)]
+    """The records of each append."""
+    return [tasks(rows, first + i * rows // 2) for i in range(appends)]
 
 
-def main(uri: str, first: str, rows: str, appends: str, *options: str) -> None:
-    store = DeltaStore(uri, dict(option.split("=", 1) for option in options) or None)
-    print("ready", flush=True)
-    for frame in history(int(first), int(rows), int(appends)):
-        counts = store.append("task", frame.iter_slices(max(1, int(rows) // 10)))
-        print(counts.stored, counts.duplicate, flush=True)
+def write(store: DeltaStore, first: int, rows: int, appends: int) -> list:
+    """Append a history and give the counts of each append."""
+    batch = max(1, rows // 10)
+    return [store.append("task", f.iter_slices(batch)) for f in history(first, rows, appends)]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    options = dict(option.split("=", 1) for option in sys.argv[5:])
+    log = DeltaStore(sys.argv[1], options or None)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for counts in write(log, *map(int, sys.argv[2:5])):
+        print(counts.stored, counts.duplicate)

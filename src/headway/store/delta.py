@@ -141,6 +141,7 @@ class DeltaStore:
                 return
             try:
                 table = known.table or self._created(kind)
+                _widen(kind, table)
                 actions: list[Any] = list(parts.actions())
                 table.create_write_transaction(
                     actions,
@@ -192,12 +193,9 @@ class DeltaStore:
     def _created(self, kind: str) -> DeltaTable:
         from deltalake import DeltaTable
 
-        columns = frame(kind).with_columns(pl.lit(0, t).alias(n) for n, t in HIDDEN.items())
-        arrow = columns.select(*HIDDEN, *schema(kind)).to_arrow(
-            compat_level=pl.CompatLevel.oldest()
-        )
+        columns = _arrow_schema({**HIDDEN, **schema(kind)})
         return DeltaTable.create(
-            self._where(kind), arrow.schema, mode="ignore", storage_options=self._options
+            self._where(kind), columns, mode="ignore", storage_options=self._options
         )
 
     def _clean(self, kind: str) -> None:
@@ -251,6 +249,20 @@ def _stamped(kind: str, rows: pl.DataFrame, known: _Known) -> pl.DataFrame:
 def _files(table: DeltaTable) -> set[str]:
     """The names of the files that make up the table now."""
     return {uri.rsplit("/", 1)[-1] for uri in table.file_uris()}
+
+
+def _arrow_schema(dtypes: dict[str, Any]) -> Any:
+    return pl.DataFrame(schema=dtypes).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+def _widen(kind: str, table: DeltaTable) -> None:
+    """Add the columns that a table written by an older release lacks."""
+    from deltalake import Schema
+
+    there = {column.name for column in table.schema().fields}
+    lacking = {name: dtype for name, dtype in schema(kind).items() if name not in there}
+    if lacking:
+        table.alter.add_columns(Schema.from_arrow(_arrow_schema(lacking)).fields)
 
 
 def _refreshed(table: DeltaTable | None) -> DeltaTable | None:
