@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -83,18 +84,35 @@ def parsed(data: bytes, names: list[str], separator: str, line: pl.Series) -> pl
     if not data:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String)).with_columns(line)
     safe = [f"c{i}" for i in range(len(names))]
-    columns = pl.read_csv(
-        separator.join(safe).encode() + b"\n" + data,
-        separator=separator,
-        quote_char='"' if b'"' in data else None,
-        schema=dict.fromkeys(safe, pl.String),
-        null_values=list(NULLS),
-        truncate_ragged_lines=True,
-        encoding="utf8-lossy",
-    )
-    if columns.height != len(line):  # quotes in the middle of fields: they are taken literally
-        return parsed(data.replace(b'"', b"'"), names, separator, line)
+    has_quotes = b'"' in data
+    try:
+        columns = pl.read_csv(
+            separator.join(safe).encode() + b"\n" + data,
+            separator=separator,
+            quote_char='"' if has_quotes else None,
+            schema=dict.fromkeys(safe, pl.String),
+            null_values=list(NULLS),
+            truncate_ragged_lines=True,
+            encoding="utf8-lossy",
+        )
+    except pl.exceptions.ComputeError:  # quotes that are not escaped as they should be
+        columns = pl.DataFrame()
+    if columns.height != len(line):
+        columns = _slowly(data, safe, separator)
     return columns.rename(dict(zip(safe, names, strict=True))).with_columns(line)
+
+
+def _slowly(data: bytes, names: list[str], separator: str) -> pl.DataFrame:
+    """The same line by line, for lines whose quotes are out of order."""
+    rows = []
+    for raw in data.decode("utf-8", "replace").split("\n")[:-1]:
+        try:
+            words = next(csv.reader([raw.replace("\r", " ")], delimiter=separator), [])
+        except csv.Error:
+            words = []
+        short = [None if word in NULLS else word for word in words[: len(names)]]
+        rows.append(short + [None] * (len(names) - len(short)))
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def texts_of(block: Block) -> Callable[[list[int]], list[str]]:

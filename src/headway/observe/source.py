@@ -57,15 +57,14 @@ class Source:
         self.doubts: list[str] = []
         self._progress = progress
         self._at = 0
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder; name the history file inside it")
+        if self.path.exists() and not self.path.is_file():  # opening a pipe would wait for ever
+            raise InputError(f"{self.path} is not a regular file; save the stream to a file first")
         try:
-            if self.path.is_dir():
-                raise InputError(f"{self.path} is a folder; name the history file inside it")
             self._file = self.path.open("rb")
         except OSError as error:
             raise InputError(f"{self.path} cannot be opened: {error.strerror}") from error
-        if not self.path.is_file():
-            self._file.close()
-            raise InputError(f"{self.path} is not a regular file; save the stream to a file first")
         self.size = os.fstat(self._file.fileno()).st_size
         if self.size == 0:
             self._file.close()
