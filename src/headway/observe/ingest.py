@@ -101,7 +101,9 @@ def distribution(earlier: pl.DataFrame, new: pl.DataFrame) -> list[dict[str, Any
     One {column, psi, missing_before, missing_now, flagged} a column that either has; psi None
     where one side has no value. Users, names and queues are compared by how frequent they were.
     """
-    found = []
+    found: list[dict[str, Any]] = []
+    if not earlier.height or not new.height:
+        return found
     for column in (*_AMOUNTS, *_WORDS):
         before, now = _values(earlier, column, earlier), _values(new, column, earlier)
         gone, goes = float(np.isnan(before).mean()), float(np.isnan(now).mean())
