@@ -105,7 +105,7 @@ class DeltaStore:
             for rows in _grouped(kind, batches):
                 with plainly(doing):
                     if parts is None:
-                        self._clean(kind)
+                        self._clean(kind, known)
                         self._catch_up(kind, known, set())
                         parts = Parts(self._where(kind), self._options)
                     handed += rows.height
@@ -198,7 +198,7 @@ class DeltaStore:
             self._where(kind), columns, mode="ignore", storage_options=self._options
         )
 
-    def _clean(self, kind: str) -> None:
+    def _clean(self, kind: str, known: _Known) -> None:
         """Remove what writers left that died before they committed."""
         folder = local_folder(self._where(kind))
         if folder is not None:
@@ -206,8 +206,10 @@ class DeltaStore:
             if dead:
                 table = self._opened(kind)
                 bury(folder, dead, _files(table) if table else set())
-        elif kind not in self._known and (table := self._opened(kind)):
-            table.vacuum(dry_run=False, full=True)  # of the default age, a week
+        elif known.table is None:
+            table = self._opened(kind)
+            if table and table.vacuum(dry_run=True, full=True):  # what is older than a week
+                table.vacuum(dry_run=False, full=True)
 
     def _sync_log(self, kind: str) -> None:
         folder = local_folder(self._where(kind))

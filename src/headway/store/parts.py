@@ -103,10 +103,14 @@ class Parts:
 
     def remove(self) -> None:
         """Take all files back: nothing of this append was committed."""
-        for info in self._files.get_file_info(list(self._rows)):
-            if info.is_file:
-                self._files.delete_file(info.path)
-        self.release()
+        try:
+            for info in self._files.get_file_info(list(self._rows)):
+                if info.is_file:
+                    self._files.delete_file(info.path)
+            self.release()
+        except OSError as error:
+            log.warning("files of a failed append stay until the next one: %s", error)
+            self.leave()
 
     def release(self) -> None:
         """All files are committed: this writer has nothing to clean up."""
