@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from numba import njit
+from headway.schedule.compiled import compiled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,24 +21,46 @@ if TYPE_CHECKING:
 BLOCK = 16
 
 
-@njit(cache=True)
+@compiled
 def reservation(
     end_s: Floats, procs: Ints, running: int, free: int, needed: int, now_s: float
-) -> tuple[float, int]:
-    """When `needed` processors will be free by estimate, and how many are spare then.
+) -> tuple[float, int, bool]:
+    """When `needed` processors will be free by estimate, how many are spare, and if that is sure.
 
-    end_s (running,) increasing; no end is believed to be earlier than now_s + 1.
+    end_s (running,) increasing; no end is believed to be earlier than now_s + 1. Ends are counted
+    one by one until there are enough. It is not sure if several tasks end at that moment: then
+    their order decides what is spare (see spare_at).
     """
     at_s = now_s + 1.0
     i = 0
-    while i < running and (free < needed or end_s[i] <= at_s):
+    while i < running and free < needed:
         free += procs[i]
         at_s = max(at_s, end_s[i])
         i += 1
-    return at_s, free - needed
+    is_sure = (i < 2 or max(end_s[i - 2], now_s + 1.0) < at_s) and (i == running or end_s[i] > at_s)
+    return at_s, free - needed, is_sure
 
 
-@njit(cache=True)
+@compiled
+def spare_at(
+    at_s: float, end_s: Floats, procs: Ints, running: int, free: int, needed: int, now_s: float
+) -> int:
+    """How many processors are spare at a reservation, ends of that moment counted as they stand.
+
+    end_s (running,) in any order, which decides among ends of the same moment.
+    """
+    for i in range(running):
+        if max(end_s[i], now_s + 1.0) < at_s:
+            free += procs[i]
+    i = 0
+    while i < running and free < needed:
+        if max(end_s[i], now_s + 1.0) == at_s:
+            free += procs[i]
+        i += 1
+    return free - needed
+
+
+@compiled
 def next_narrow(procs: Ints, first: int, last: int, free: int) -> int:
     """The first i in [first, last) with procs[i] <= free, or last."""
     i = first
@@ -54,7 +76,7 @@ def next_narrow(procs: Ints, first: int, last: int, free: int) -> int:
     return i
 
 
-@njit(cache=True)
+@compiled
 def next_backfill(
     procs: Ints, reserve_s: Floats, first: int, last: int, free: int, spare: int, window_s: float
 ) -> int:

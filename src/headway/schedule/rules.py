@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numba import njit
 
 from headway.errors import ConfigError
+from headway.schedule.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,79 +22,79 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-@njit(cache=True)
+@compiled
 def _log10(x: float) -> float:
     """log10, with what is not positive counted as 0.1 (as RLScheduler does)."""
     return math.log10(x if x > 0.0 else 0.1)
 
 
-@njit(cache=True)
+@compiled
 def fcfs(r: float, n: float, s: float, w: float) -> float:
     """First come, first served."""
     return s
 
 
-@njit(cache=True)
+@compiled
 def sjf(r: float, n: float, s: float, w: float) -> float:
     """Shortest job first. Source: Smith (1956), "Various optimizers for single-stage production"."""
     return r
 
 
-@njit(cache=True)
+@compiled
 def saf(r: float, n: float, s: float, w: float) -> float:
     """Smallest area first. Source: Carastan-Santos et al. (2019), "One can only gain"."""
     return r * n
 
 
-@njit(cache=True)
+@compiled
 def areaxt(r: float, n: float, s: float, w: float) -> float:
     """Smallest area times runtime first; no published source (the area of SAF weighted by r)."""
     return r * n * max(r, 10.0)
 
 
-@njit(cache=True)
+@compiled
 def f1(r: float, n: float, s: float, w: float) -> float:
     """F1. Source: Carastan-Santos, de Camargo (2017), "Obtaining dynamic scheduling policies"."""
     return _log10(r) * n + 870.0 * _log10(s)
 
 
-@njit(cache=True)
+@compiled
 def f2(r: float, n: float, s: float, w: float) -> float:
     """F2. Source: as F1."""
     return math.sqrt(r) * n + 25600.0 * _log10(s)
 
 
-@njit(cache=True)
+@compiled
 def f3(r: float, n: float, s: float, w: float) -> float:
     """F3. Source: as F1."""
     return r * n + 6860000.0 * _log10(s)
 
 
-@njit(cache=True)
+@compiled
 def f4(r: float, n: float, s: float, w: float) -> float:
     """F4. Source: as F1."""
     return r * math.sqrt(n) + 530000.0 * _log10(s)
 
 
-@njit(cache=True)
+@compiled
 def wfp3(r: float, n: float, s: float, w: float) -> float:
     """Wait over request, cubed, times width. Source: Tang et al. (2009), "Fault-aware, utility-based"."""
     return -((w / r) ** 3) * n
 
 
-@njit(cache=True)
+@compiled
 def unicep(r: float, n: float, s: float, w: float) -> float:
     """Wait over request times log of width. Source: Tang et al. (2009), as RLScheduler codes it."""
     return -(w + 1e-15) / (math.log2(n + 1e-15) * r)
 
 
-@njit(cache=True)
+@compiled
 def wfp3_published(r: float, n: float, s: float, w: float) -> float:
     """WFP3 with the wait that RLScheduler published by mistake, -1 - s. Source: Zhang et al. (2020)."""
     return wfp3(r, n, s, -1.0 - s)
 
 
-@njit(cache=True)
+@compiled
 def unicep_published(r: float, n: float, s: float, w: float) -> float:
     """UNICEP with the wait that RLScheduler published by mistake, -1 - s. Source: Zhang et al. (2020)."""
     return unicep(r, n, s, -1.0 - s)
@@ -106,8 +106,8 @@ _NAMES: Final = (
 )  # fmt: skip
 
 
-@njit(cache=True)
-def key_of(number: int, r: float, n: float, s: float, w: float) -> float:  # noqa: C901
+@compiled
+def key_of(number: int, r: float, n: float, s: float, w: float) -> float:
     """The key of one task by the rule of a number (its place in RULES)."""
     if number == 0:
         return fcfs(r, n, s, w)
@@ -134,7 +134,7 @@ def key_of(number: int, r: float, n: float, s: float, w: float) -> float:  # noq
     return unicep_published(r, n, s, w)
 
 
-@njit(cache=True)
+@compiled
 def keys_of(number: int, r: Floats, n: NDArray[np.int64], s: Floats, w: Floats) -> Floats:
     """The keys (n,) of a queue by the rule of a number."""
     keys = np.empty(len(r))

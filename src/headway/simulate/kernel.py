@@ -18,10 +18,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from headway.errors import ConfigError
 from headway.schedule import backfill as easy
+from headway.schedule.compiled import compiled
 from headway.schedule.rules import key_of
 from headway.simulate import structures
 
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
 
 enqueue, dequeue, place_of = structures.enqueue, structures.dequeue, structures.place_of
 push, pop = structures.push, structures.pop
-run, release = structures.run, structures.release
-next_backfill, next_narrow, reservation = (
-    easy.next_backfill, easy.next_narrow, easy.reservation,
-)  # fmt: skip
+run, release, believe = structures.run, structures.release, structures.believe
+next_backfill, next_narrow = easy.next_backfill, easy.next_narrow
+reservation, spare_at = easy.reservation, easy.spare_at
 
 BY_QUEUE, BY_KEY, BY_RULE = 0, 1, 2  # how the head is found: front of queue, heap, evaluated anew
 STEPS_S = np.array(
@@ -61,18 +60,16 @@ class Jobs(NamedTuple):
     key: Floats  # of a static order
 
 
-class Cluster(NamedTuple):
+class Machine(NamedTuple):
     """What changes while the simulation runs."""
 
     queue: structures.Queue  # in order of backfilling
     heads: structures.Heap  # in order of the rule, where that is another; started ones linger
     ends: structures.Heap  # running tasks by their true end
     running: structures.Running  # by the end that is believed
-    believed_end_s: Floats  # (n,)
     grown: Ints  # (n,) how often a believed end was moved
     start_s: Floats  # (n,) NaN = has not started
     free: Ints  # (1,)
-    rejected: Floats  # (3,) free, spare, window at which all that wait were last refused
 
 
 def simulate(
@@ -111,7 +108,7 @@ def simulate(
     )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def simulate_easy(
     jobs: Jobs, total_procs: int, number: int, by: int, by_key: bool, backfills: bool, grows: bool
 ) -> Floats:
@@ -121,71 +118,86 @@ def simulate_easy(
     of the key, else of arrival; grows: an outlived estimate grows by steps, else is now + 1.
     """
     n = len(jobs.submit_s)
-    cluster = _empty(n, total_procs)
+    machine = _empty(n, total_procs)
     arrived = 0
-    while arrived < n or cluster.ends.size[0] > 0:
+    while arrived < n or machine.ends.size[0] > 0:
         now_s = np.inf if arrived == n else jobs.submit_s[arrived]
-        if cluster.ends.size[0] > 0:
-            now_s = min(now_s, cluster.ends.key[0])
-        before = arrived
+        if machine.ends.size[0] > 0:
+            now_s = min(now_s, machine.ends.key[0])
         while arrived < n and jobs.submit_s[arrived] <= now_s:
-            _arrive(jobs, cluster, arrived, by, by_key)
+            _arrive(jobs, machine, arrived, by, by_key)
             arrived += 1
-        while cluster.ends.size[0] > 0 and cluster.ends.key[0] <= now_s:
-            _release(jobs, cluster)
-        if cluster.queue.bounds[0] == cluster.queue.bounds[1]:
+        if machine.ends.size[0] > 0 and machine.ends.key[0] <= now_s:
+            _release(jobs, machine, now_s)
+        if machine.queue.bounds[0] == machine.queue.bounds[1]:
             continue
-        newcomer = before if arrived == before + 1 else -1
-        _schedule(jobs, cluster, now_s, newcomer, number, by, by_key, backfills, grows)
-    return cluster.start_s
+        _schedule(jobs, machine, now_s, number, by, by_key, backfills, grows)
+    return machine.start_s
 
 
-@njit(cache=True)
-def _empty(n: int, total_procs: int) -> Cluster:
+@compiled
+def _empty(n: int, total_procs: int) -> Machine:
     room = min(n, total_procs)
-    return Cluster(
-        structures.queue_of(n), structures.heap_of(n), structures.heap_of(room),
-        structures.running_of(room), np.empty(n), np.zeros(n, np.int64), np.full(n, np.nan),
-        np.full(1, total_procs), np.zeros(3),
-    )  # fmt: skip
+    return Machine(
+        structures.queue_of(n),
+        structures.heap_of(n),
+        structures.heap_of(room),
+        structures.running_of(room, n),
+        np.zeros(n, np.int64),
+        np.full(n, np.nan),
+        np.full(1, total_procs),
+    )
 
 
-@njit(cache=True)
-def _arrive(jobs: Jobs, cluster: Cluster, j: int, by: int, by_key: bool) -> None:
+@compiled
+def _arrive(jobs: Jobs, machine: Machine, j: int, by: int, by_key: bool) -> None:
     key = jobs.key[j] if by_key else float(j)
-    enqueue(cluster.queue, key, j, jobs.procs[j], jobs.reserve_s[j])
+    enqueue(machine.queue, key, j, jobs.procs[j], jobs.reserve_s[j])
     if by == BY_KEY:
-        push(cluster.heads, jobs.key[j], j)
+        push(machine.heads, jobs.key[j], j)
 
 
-@njit(cache=True)
-def _release(jobs: Jobs, cluster: Cluster) -> None:
-    j = pop(cluster.ends)
-    release(cluster.running, cluster.believed_end_s[j], j)
-    cluster.free[0] += jobs.procs[j]
+@compiled
+def _release(jobs: Jobs, machine: Machine, now_s: float) -> None:
+    """Free what ends now; of several tasks, the one in the lowest slot first."""
+    ended = 0
+    while machine.ends.size[0] > 0 and machine.ends.key[0] <= now_s:
+        j = pop(machine.ends)
+        machine.free[0] += jobs.procs[j]
+        ended += 1
+    if ended == 1:
+        release(machine.running, j)
+        return
+    slot = 0
+    while ended > 0:
+        j = machine.running.slot_task[slot]
+        if machine.start_s[j] + jobs.runtime_s[j] <= now_s:
+            release(machine.running, j)
+            ended -= 1
+        else:
+            slot += 1
 
 
-@njit(cache=True)
-def _start(jobs: Jobs, cluster: Cluster, place: int, now_s: float) -> None:
-    j = cluster.queue.task[place]
-    dequeue(cluster.queue, place)
-    cluster.start_s[j] = now_s
-    cluster.free[0] -= jobs.procs[j]
-    push(cluster.ends, now_s + jobs.runtime_s[j], j)
-    cluster.believed_end_s[j] = now_s + jobs.reserve_s[j]
-    run(cluster.running, cluster.believed_end_s[j], j, jobs.procs[j])
+@compiled
+def _start(jobs: Jobs, machine: Machine, place: int, now_s: float) -> None:
+    j = machine.queue.task[place]
+    dequeue(machine.queue, place)
+    machine.start_s[j] = now_s
+    machine.free[0] -= jobs.procs[j]
+    push(machine.ends, now_s + jobs.runtime_s[j], j)
+    run(machine.running, now_s + jobs.reserve_s[j], j, jobs.procs[j])
 
 
-@njit(cache=True)
-def _head(jobs: Jobs, cluster: Cluster, now_s: float, number: int, by: int, by_key: bool) -> int:
+@compiled
+def _head(jobs: Jobs, machine: Machine, now_s: float, number: int, by: int, by_key: bool) -> int:
     """The place in the queue, which is not empty, of the first by the rule."""
-    queue = cluster.queue
+    queue = machine.queue
     first, last = queue.bounds
     if by == BY_QUEUE:
         return first
     if by == BY_KEY:
-        heads = cluster.heads
-        while not np.isnan(cluster.start_s[heads.task[0]]):
+        heads = machine.heads
+        while not np.isnan(machine.start_s[heads.task[0]]):
             pop(heads)
         j = heads.task[0]
         return place_of(queue, jobs.key[j] if by_key else float(j), j)
@@ -199,42 +211,47 @@ def _head(jobs: Jobs, cluster: Cluster, now_s: float, number: int, by: int, by_k
     return best
 
 
-@njit(cache=True)
+@compiled
 def _schedule(
-    jobs: Jobs, cluster: Cluster, now_s: float, newcomer: int, number: int, by: int, by_key: bool,
-    backfills: bool, grows: bool,
-) -> None:  # fmt: skip
-    """Start what may start now. newcomer: the only arrival of this event, or -1."""
-    queue, free, rejected = cluster.queue, cluster.free, cluster.rejected
+    jobs: Jobs,
+    machine: Machine,
+    now_s: float,
+    number: int,
+    by: int,
+    by_key: bool,
+    backfills: bool,
+    grows: bool,
+) -> None:
+    """Start what may start now; something waits."""
+    queue, free = machine.queue, machine.free
     if free[0] == 0:
-        rejected[:] = 0.0
         return
     while True:
-        head = _head(jobs, cluster, now_s, number, by, by_key)
+        head = _head(jobs, machine, now_s, number, by, by_key)
         if queue.procs[head] > free[0]:
             break
-        _start(jobs, cluster, head, now_s)
+        _start(jobs, machine, head, now_s)
         if queue.bounds[0] == queue.bounds[1]:
             return
     if not backfills:
         return
     place = next_narrow(queue.procs, queue.bounds[0], queue.bounds[1], free[0])
     if place == queue.bounds[1]:
-        rejected[0] = min(rejected[0], free[0])
         return
     if grows:
-        _grow(jobs, cluster, now_s)
-    running = cluster.running
-    at_s, spare = reservation(
-        running.end_s, running.procs, running.size[0], free[0], queue.procs[head], now_s
-    )
-    _walk(jobs, cluster, place, at_s, spare, now_s)
+        _grow(jobs, machine, now_s)
+    running, needed = machine.running, queue.procs[head]
+    size = running.size[0]
+    at_s, spare, is_sure = reservation(running.end_s, running.procs, size, free[0], needed, now_s)
+    if not is_sure:
+        spare = spare_at(at_s, running.slot_end_s, running.slot_procs, size, free[0], needed, now_s)
+    _walk(jobs, machine, place, at_s, spare, now_s)
 
 
-@njit(cache=True)
-def _walk(jobs: Jobs, cluster: Cluster, place: int, at_s: float, spare: int, now_s: float) -> None:
+@compiled
+def _walk(jobs: Jobs, machine: Machine, place: int, at_s: float, spare: int, now_s: float) -> None:
     """Start each from `place` on that does not delay the reservation at at_s."""
-    queue, free = cluster.queue, cluster.free
+    queue, free = machine.queue, machine.free
     window_s = at_s - now_s
     while True:
         place = next_backfill(
@@ -245,26 +262,24 @@ def _walk(jobs: Jobs, cluster: Cluster, place: int, at_s: float, spare: int, now
         if queue.reserve_s[place] > window_s:
             spare -= queue.procs[place]
         was_first = place == queue.bounds[0]
-        _start(jobs, cluster, place, now_s)
+        _start(jobs, machine, place, now_s)
         place += was_first
 
 
-@njit(cache=True)
-def _grow(jobs: Jobs, cluster: Cluster, now_s: float) -> None:
+@compiled
+def _grow(jobs: Jobs, machine: Machine, now_s: float) -> None:
     """Move the believed end of each task that outlived it, by steps and up to its limit."""
-    running = cluster.running
+    running = machine.running
     i = 0
     while i < running.size[0] and running.end_s[i] <= now_s:
-        j = running.task[i]
-        limit_s = cluster.start_s[j] + jobs.limit_s[j]
-        end_s = cluster.believed_end_s[j]
+        j, end_s = running.task[i], running.end_s[i]
+        limit_s = machine.start_s[j] + jobs.limit_s[j]
         while end_s <= now_s and end_s < limit_s:
-            step = min(cluster.grown[j], len(STEPS_S) - 1)
+            step = min(machine.grown[j], len(STEPS_S) - 1)
             end_s = min(end_s + STEPS_S[step], limit_s)
-            cluster.grown[j] += 1
-        if end_s == cluster.believed_end_s[j]:
+            machine.grown[j] += 1
+        if end_s == running.end_s[i]:
             i += 1
-            continue
-        release(running, cluster.believed_end_s[j], j)
-        cluster.believed_end_s[j] = end_s
-        run(running, end_s, j, jobs.procs[j])
+        else:
+            believe(running, j, end_s)
+            i += end_s <= now_s

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from headway.schedule.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,21 +36,28 @@ class Queue(NamedTuple):
 
 
 class Running(NamedTuple):
-    """Running tasks sorted by the end that is believed."""
+    """Running tasks sorted by the end that is believed, and as they stand in their slots.
 
-    end_s: Floats  # (capacity,)
+    A task takes the next slot; the last one moves into a slot that is left.
+    """
+
+    end_s: Floats  # (capacity,) sorted
+    procs: NDArray[np.int64]  # (capacity,) in that order
     task: NDArray[np.int64]
-    procs: NDArray[np.int64]
+    slot_end_s: Floats  # (capacity,) by slot
+    slot_procs: NDArray[np.int64]
+    slot_task: NDArray[np.int64]
+    slot: NDArray[np.int64]  # (n,) of each task
     size: NDArray[np.int64]  # (1,)
 
 
-@njit(cache=True)
+@compiled
 def heap_of(capacity: int) -> Heap:
     """An empty heap."""
     return Heap(np.empty(capacity), np.empty(capacity, np.int64), np.zeros(1, np.int64))
 
 
-@njit(cache=True)
+@compiled
 def queue_of(capacity: int) -> Queue:
     """An empty queue into which at most `capacity` tasks will ever be put."""
     return Queue(
@@ -58,16 +66,22 @@ def queue_of(capacity: int) -> Queue:
     )  # fmt: skip
 
 
-@njit(cache=True)
-def running_of(capacity: int) -> Running:
-    """No running tasks, with room for `capacity`."""
+@compiled
+def running_of(capacity: int, n: int) -> Running:
+    """No running tasks, with room for `capacity` of n."""
     return Running(
-        np.empty(capacity), np.empty(capacity, np.int64), np.empty(capacity, np.int64),
+        np.empty(capacity),
+        np.empty(capacity, np.int64),
+        np.empty(capacity, np.int64),
+        np.empty(capacity),
+        np.empty(capacity, np.int64),
+        np.empty(capacity, np.int64),
+        np.empty(n, np.int64),
         np.zeros(1, np.int64),
-    )  # fmt: skip
+    )
 
 
-@njit(cache=True)
+@compiled
 def push(heap: Heap, key: float, task: int) -> None:
     """Put a task into the heap."""
     i = heap.size[0]
@@ -83,7 +97,7 @@ def push(heap: Heap, key: float, task: int) -> None:
     heap.task[i] = task
 
 
-@njit(cache=True)
+@compiled
 def pop(heap: Heap) -> int:
     """Take the task with the smallest key out of a heap that is not empty."""
     top = heap.task[0]
@@ -111,7 +125,7 @@ def pop(heap: Heap) -> int:
     return top
 
 
-@njit(cache=True)
+@compiled
 def first_at_least(key: Floats, first: int, last: int, sought: float) -> int:
     """The first i in [first, last) of a sorted array with key[i] >= sought, or last."""
     while first < last:
@@ -123,7 +137,7 @@ def first_at_least(key: Floats, first: int, last: int, sought: float) -> int:
     return first
 
 
-@njit(cache=True)
+@compiled
 def first_above(key: Floats, first: int, last: int, sought: float) -> int:
     """The first i in [first, last) of a sorted array with key[i] > sought, or last."""
     while first < last:
@@ -135,7 +149,7 @@ def first_above(key: Floats, first: int, last: int, sought: float) -> int:
     return first
 
 
-@njit(cache=True)
+@compiled
 def enqueue(queue: Queue, key: float, task: int, procs: int, reserve_s: float) -> int:
     """Put a task behind all of the same key; its place."""
     first, last = queue.bounds
@@ -155,7 +169,7 @@ def enqueue(queue: Queue, key: float, task: int, procs: int, reserve_s: float) -
     return place
 
 
-@njit(cache=True)
+@compiled
 def place_of(queue: Queue, key: float, task: int) -> int:
     """Where a waiting task of that key stands."""
     place = first_at_least(queue.key, queue.bounds[0], queue.bounds[1], key)
@@ -164,7 +178,7 @@ def place_of(queue: Queue, key: float, task: int) -> int:
     return place
 
 
-@njit(cache=True)
+@compiled
 def dequeue(queue: Queue, place: int) -> None:
     """Take the task at a place out."""
     first, last = queue.bounds
@@ -179,30 +193,58 @@ def dequeue(queue: Queue, place: int) -> None:
     queue.bounds[1] = last - 1
 
 
-@njit(cache=True)
+@compiled
 def run(running: Running, end_s: float, task: int, procs: int) -> None:
     """Add a task that is believed to end at end_s."""
     size = running.size[0]
-    place = first_above(running.end_s, 0, size, end_s)
-    for i in range(size, place, -1):
+    running.size[0] = size + 1
+    running.slot[task] = size
+    running.slot_end_s[size] = end_s
+    running.slot_procs[size] = procs
+    running.slot_task[size] = task
+    _insert(running, size, end_s, task, procs)
+
+
+@compiled
+def release(running: Running, task: int) -> None:
+    """Take out a task."""
+    size = running.size[0] - 1
+    running.size[0] = size
+    slot = running.slot[task]
+    _remove(running, size, running.slot_end_s[slot], task)
+    running.slot_end_s[slot] = running.slot_end_s[size]
+    running.slot_procs[slot] = running.slot_procs[size]
+    running.slot_task[slot] = running.slot_task[size]
+    running.slot[running.slot_task[size]] = slot
+
+
+@compiled
+def believe(running: Running, task: int, end_s: float) -> None:
+    """Change the end that is believed of a task."""
+    slot, others = running.slot[task], running.size[0] - 1
+    _remove(running, others, running.slot_end_s[slot], task)
+    running.slot_end_s[slot] = end_s
+    _insert(running, others, end_s, task, running.slot_procs[slot])
+
+
+@compiled
+def _insert(running: Running, others: int, end_s: float, task: int, procs: int) -> None:
+    place = first_above(running.end_s, 0, others, end_s)
+    for i in range(others, place, -1):
         running.end_s[i] = running.end_s[i - 1]
         running.task[i] = running.task[i - 1]
         running.procs[i] = running.procs[i - 1]
     running.end_s[place] = end_s
     running.task[place] = task
     running.procs[place] = procs
-    running.size[0] = size + 1
 
 
-@njit(cache=True)
-def release(running: Running, end_s: float, task: int) -> None:
-    """Take out a task that was believed to end at end_s."""
-    size = running.size[0] - 1
-    place = first_at_least(running.end_s, 0, size, end_s)
+@compiled
+def _remove(running: Running, others: int, end_s: float, task: int) -> None:
+    place = first_at_least(running.end_s, 0, others + 1, end_s)
     while running.task[place] != task:
         place += 1
-    for i in range(place, size):
+    for i in range(place, others):
         running.end_s[i] = running.end_s[i + 1]
         running.task[i] = running.task[i + 1]
         running.procs[i] = running.procs[i + 1]
-    running.size[0] = size

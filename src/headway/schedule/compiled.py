@@ -1,0 +1,46 @@
+"""Compile a function to machine code, kept on disk until any compiled source changes.
+
+numba keeps what it compiled by the file of the function alone: a caller would go on running the old
+machine code of a function it calls in another file that has changed since. Here the kept code of
+every file depends on the text of all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numba
+from numba import njit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+FOLDERS = ("schedule", "simulate")
+
+
+def compiled(function: Function) -> Function:
+    """The function, compiled at its first call; lets other threads run meanwhile."""
+    kept = njit(cache=True, nogil=True)(function)
+    index = getattr(getattr(kept, "_cache", None), "_cache_file", None)
+    if not hasattr(index, "_version"):  # another numba: slower to start, never stale
+        return njit(nogil=True)(function)
+    index._version = _version()  # read before the rest, which may name what is no longer there
+    return kept
+
+
+@functools.cache
+def _version() -> str:
+    """The version of numba and a digest of all files that hold compiled functions."""
+    here = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in FOLDERS:
+        for path in sorted((here / folder).glob("*.py")):
+            text = path.read_bytes()
+            if b"@compiled" in text:
+                digest.update(text)
+    return f"{numba.__version__} {digest.hexdigest()}"
