@@ -24,6 +24,8 @@ from headway.schedule import backfill as easy
 from headway.schedule.compiled import compiled
 from headway.schedule.rules import key_of
 from headway.simulate import structures
+from headway.simulate.commit import simulate_commit
+from headway.simulate.structures import Jobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,24 +42,13 @@ run, release, believe = structures.run, structures.release, structures.believe
 next_backfill, next_narrow = easy.next_backfill, easy.next_narrow
 reservation, spare_at = easy.reservation, easy.spare_at
 
+BACKFILLS = ("easy", "none", "reserve", "commit")
 BY_QUEUE, BY_KEY, BY_RULE = 0, 1, 2  # how the head is found: front of queue, heap, evaluated anew
 STEPS_S = np.array(
     [60, 300, 900, 1800, 3600, 7200, 18000, 36000, 72000, 180000, 360000], dtype=np.float64
 )
 """Growth of an outlived estimate. Source: Tsafrir, Etsion, Feitelson (2007), "Backfilling using
 system-generated predictions rather than user runtime estimates"."""
-
-
-class Jobs(NamedTuple):
-    """What the kernel reads of n tasks in order of arrival, (n,) each."""
-
-    submit_s: Floats
-    runtime_s: Floats
-    procs: Ints
-    order_s: Floats  # estimate by which a dynamic rule orders
-    reserve_s: Floats  # estimate by which room is reserved
-    limit_s: Floats  # to which an outlived estimate may grow
-    key: Floats  # of a static order
 
 
 class Machine(NamedTuple):
@@ -85,9 +76,11 @@ def simulate(
     reserve_s (n,) are the runtimes by which room is reserved and backfilling is judged; a running
     task that outlives its own is believed to end a second from now (correction "second") or is
     given more by growing steps, up to what was requested ("steps").
+    backfill: "easy" textbook, "none" the same without backfilling, "reserve" RLScheduler's with
+    its backfilling, "commit" the same without.
     """
-    if backfill not in ("easy", "none"):
-        raise ConfigError(f"backfill must be easy or none, got {backfill}")
+    if backfill not in BACKFILLS:
+        raise ConfigError(f"backfill must be one of {', '.join(BACKFILLS)}, got {backfill}")
     if correction not in ("second", "steps"):
         raise ConfigError(f"correction must be second or steps, got {correction}")
     n = len(workload)
@@ -98,6 +91,10 @@ def simulate(
         workload.submit_s, workload.runtime_s, workload.procs, order.order_s, reserve_s,
         workload.requested_s, order.key,
     )  # fmt: skip
+    if backfill in ("reserve", "commit"):
+        return simulate_commit(
+            jobs, workload.total_procs, order.number, order.is_static, backfill == "reserve"
+        )
     by = BY_KEY if order.is_static else BY_RULE
     is_queue_sorted = order.backfills_by_key or bool(np.all(np.diff(order.key) >= 0.0))
     if order.is_static and is_queue_sorted:

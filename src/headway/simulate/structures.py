@@ -1,4 +1,4 @@
-"""The compiled structures of the simulator: a heap, a sorted queue and the running tasks.
+"""The compiled structures of the simulator: tasks, a heap, a sorted queue and what runs.
 
 Each is a tuple of arrays made once; `size` (or `bounds`) is an array so that it can be changed.
 """
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+
+
+class Jobs(NamedTuple):
+    """What the kernel reads of n tasks in order of arrival, (n,) each."""
+
+    submit_s: Floats
+    runtime_s: Floats
+    procs: NDArray[np.int64]
+    order_s: Floats  # estimate by which a dynamic rule orders
+    reserve_s: Floats  # estimate by which room is reserved
+    limit_s: Floats  # to which an outlived estimate may grow
+    key: Floats  # of a static order
 
 
 class Heap(NamedTuple):
