@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 from math import inf
+from shutil import rmtree
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -38,15 +39,13 @@ def test_an_import_killed_at_any_moment_is_completed_by_the_next_run(tmp_path, s
     whole_run_s = duration_s(run, ready)
     expected = log(tmp_path / "undisturbed").read("task", -inf, inf)
     assert expected.height > 0
-    cut_short = 0
     for number, moment_s in enumerate(moments_s(KILLS, whole_run_s, seed=len(shape))):
         home = tmp_path / str(number)
         run, ready = command(home, shape)
-        cut_short += killed(run, moment_s, ready)
+        while not killed(run, moment_s, ready):  # it was faster than the measured run: again
+            rmtree(home)
+            moment_s *= 0.8
         subprocess.run(run, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         assert_frame_equal(log(home).read("task", -inf, inf), expected)
         assert list(home.rglob("_writers/*")) == []
-    print(
-        f"{cut_short} of {KILLS} kills met a living process; a whole run takes {whole_run_s:.2f} s"
-    )
-    assert cut_short >= 0.8 * KILLS
+        rmtree(home)
