@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from headway.errors import ConfigError
-from headway.observe.fields import duration_s, moment_s, number, size_bytes
+from headway.observe.fields import duration_s, moment_s, number, size_bytes, state
 from headway.records import task_fields
 
 DERIVED: Final = ("wait_s", "runtime_s", "allocated_cpu_s", "allocated_wait_s")
@@ -99,6 +99,8 @@ class Mapped:
             return duration_s(text, unit)
         if name in _SIZES:
             return size_bytes(text, unit)
+        if name == "state":
+            return state(text)
         if name == "exit_code":
             return number(text.str.extract(r"^(-?\d+)"))
         return _processors(text) * unit if name in NUMBERS else text

@@ -169,26 +169,31 @@ def _tasks(jobs: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     def c(name: str) -> pl.Expr:
         return pl.col(name) if name in names else pl.lit(None, pl.String)
 
-    submitted, start, end = (moment_s(c(name)) for name in ("Submit", "Start", "End"))
-    elapsed = pl.coalesce(number(c("ElapsedRaw")), clock_s(c("Elapsed")))
-    limit = pl.coalesce(number(c("TimelimitRaw")) * 60, clock_s(c("Timelimit")))
+    jobs = jobs.with_columns(  # each once: an expression used twice is computed twice
+        **{f"={name}": moment_s(c(name)) for name in ("Submit", "Start", "End")},
+        **{"=Elapsed": pl.coalesce(number(c("ElapsedRaw")), clock_s(c("Elapsed")))},
+        **{"=Limit": pl.coalesce(number(c("TimelimitRaw")) * 60, clock_s(c("Timelimit")))},
+        **{"=ReqMem": size_bytes(c("ReqMem"), 2.0**20), "=State": state(c("State"))},
+    )
+    submitted, start, end, elapsed, limit, mem, told = (
+        pl.col(f"={n}") for n in ("Submit", "Start", "End", "Elapsed", "Limit", "ReqMem", "State")
+    )
     asked = pl.coalesce(number(c("ReqCPUS")), _tres(c("ReqTRES"), "cpu"))
     given = positive(
         pl.coalesce(*(number(c(n)) for n in ("AllocCPUS", "NCPUS")), _tres(c("AllocTRES"), "cpu"))
     )
     nodes = positive(pl.coalesce(*(number(c(n)) for n in ("NNodes", "AllocNodes", "ReqNodes"))))
-    mem = size_bytes(c("ReqMem"), 2.0**20)
     times = {"c": pl.coalesce(given, asked), "n": nodes.fill_null(1.0)}
     in_all = mem * pl.coalesce(
         *(pl.when(per(c("ReqMem")) == letter).then(n) for letter, n in times.items()), pl.lit(1.0)
     )
-    is_live = state(c("State")).is_in(["pending", "running"])
+    is_live = told.is_in(["pending", "running"])
     code = c("ExitCode").str.extract_groups(r"^(\d+)(?::(\d+))?$")
     first, signal = (code.struct.field(i).cast(pl.Float64, strict=False) for i in ("1", "2"))
     checked = [
         ("Submit", c("Submit"), submitted), ("Start", c("Start"), start), ("End", c("End"), end),
         ("Elapsed", c("Elapsed"), elapsed), ("Timelimit", c("Timelimit"), limit),
-        ("State", c("State"), state(c("State"))), ("ReqMem", c("ReqMem"), mem),
+        ("State", c("State"), told), ("ReqMem", c("ReqMem"), mem),
         ("MaxRSS", c("MaxRSS"), size_bytes(c("MaxRSS"))), ("ReqCPUS", c("ReqCPUS"), asked),
     ]  # fmt: skip
     return jobs.select(
@@ -216,7 +221,7 @@ def _tasks(jobs: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         ),
         memory_peak_bytes=positive(pl.col("peak")),
         cpu_s=duration_s(c("TotalCPU")),
-        state=state(c("State")),
+        state=told,
         exit_code=pl.when((first == 0) & (signal > 0)).then(128 + signal).otherwise(first),
     )
 

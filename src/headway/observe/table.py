@@ -9,13 +9,13 @@ the limit: what is above it shows that more processors were allocated than reque
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from headway.errors import InputError
-from headway.observe.fields import per, positive, state, unread
+from headway.observe.fields import per, positive, unread
 from headway.observe.mapping import NUMBERS, Mapped, map_columns
 from headway.observe.pbs import end_state
 from headway.observe.rows import Rows, header_of, parsed, read_rows
@@ -138,8 +138,12 @@ def _doubts(mapped: Mapped) -> list[str]:
 
 
 def _tasks(rows: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
-    known = {name: mapped.value(name) for name in mapped.column}
-    v = mapped.value
+    known = mapped.column
+    rows = rows.with_columns(mapped.value(name).alias(f"={name}") for name in known)
+
+    def v(name: str) -> pl.Expr:
+        return pl.col(f"={name}") if name in known else mapped.value(name)
+
     asked = positive(v("cpus_requested"))
     over_cpus = v("allocated_cpu_s") / asked
     limit = v("limit_s")
@@ -154,7 +158,7 @@ def _tasks(rows: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
     if "cpus_allocated" not in known and "allocated_cpu_s" in known:
         given = positive(pl.when(ran > 0).then(v("allocated_cpu_s") / ran))
     numeric = [n for n in known if n in NUMBERS or n.endswith(("_s", "_bytes"))]
-    checked = [(mapped.column[n], pl.col(mapped.column[n]), known[n]) for n in numeric]
+    checked = [(known[n], pl.col(known[n]), v(n)) for n in numeric]
     texts = ("user", "group", "project", "workflow", "name", "tag", "queue", "node", "container")
     parents = v("parents").str.strip_chars("[]").str.extract_all(r"[^\s,;:'\"]+")
     return rows.select(
@@ -171,31 +175,32 @@ def _tasks(rows: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
         nodes=positive(v("nodes")),
         gpus=v("gpus"),
         limit_s=limit,
-        memory_requested_bytes=positive(_in_all(mapped, pl.coalesce(given, asked))),
+        memory_requested_bytes=positive(_in_all(mapped, v, pl.coalesce(given, asked))),
         memory_peak_bytes=positive(v("memory_peak_bytes")),
         cpu_s=v("cpu_s"),
         input_bytes=v("input_bytes"),
-        state=_state(mapped, ended, ran, begun),
+        state=_state(mapped, v, ended, pl.coalesce(ran, ended - begun)),
         exit_code=v("exit_code"),
         **{name: v(name) for name in texts},
     )
 
 
-def _in_all(mapped: Mapped, cpus: pl.Expr) -> pl.Expr:
+def _in_all(mapped: Mapped, v: Callable[[str], pl.Expr], cpus: pl.Expr) -> pl.Expr:
     """Requested memory; what Slurm gives per processor (c) or node (n) is multiplied out."""
-    asked = mapped.value("memory_requested_bytes")
-    if "memory_requested_bytes" not in mapped.column or mapped.is_plain["memory_requested_bytes"]:
-        return asked
-    letter = per(pl.col(mapped.column["memory_requested_bytes"]))
-    nodes = positive(mapped.value("nodes")).fill_null(1.0)
-    return asked * pl.when(letter == "c").then(cpus).when(letter == "n").then(nodes).otherwise(1.0)
-
-
-def _state(mapped: Mapped, ended: pl.Expr, ran: pl.Expr, begun: pl.Expr) -> pl.Expr:
-    """What the table says, else what the exit code tells; a task that has ended is not running."""
-    told = state(mapped.value("state")) if "state" in mapped.column else pl.lit(None, pl.String)
-    by_code = end_state(
-        mapped.value("exit_code"), pl.coalesce(ran, ended - begun), mapped.value("limit_s")
+    name = "memory_requested_bytes"
+    if name not in mapped.column or mapped.is_plain[name]:
+        return v(name)
+    letter, nodes = per(pl.col(mapped.column[name])), positive(v("nodes")).fill_null(1.0)
+    return v(name) * pl.when(letter == "c").then(cpus).when(letter == "n").then(nodes).otherwise(
+        1.0
     )
+
+
+def _state(mapped: Mapped, v: Callable[[str], pl.Expr], ended: pl.Expr, ran: pl.Expr) -> pl.Expr:
+    """What the table says, else what the exit code tells; a task that has ended is not running."""
+    by_code = end_state(v("exit_code"), ran, v("limit_s"))
+    if "state" not in mapped.column:
+        return by_code
+    told = v("state")
     is_stale = ended.is_not_null() & told.is_in(["pending", "running"])
     return pl.when(is_stale).then(pl.lit("unknown")).otherwise(pl.coalesce(told, by_code))
