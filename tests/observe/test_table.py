@@ -26,9 +26,7 @@ def tasks_of(tmp_path, text, name="t.csv", **options):
 
 
 def test_units_behind_a_name_are_honoured(tmp_path):
-    (first, second), bad, _ = tasks_of(
-        tmp_path, CSV, column_map={"n_cpus": "cpus_requested", "walltime_min": "limit_s"}
-    )
+    (first, second), bad, _ = tasks_of(tmp_path, CSV)
     assert bad.height == 0
     assert first["submitted_s"] == datetime(2024, 1, 1, tzinfo=UTC).timestamp()
     assert first["ended_s"] - first["started_s"] == 3600

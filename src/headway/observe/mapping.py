@@ -30,7 +30,7 @@ ALIASES: Final[dict[str, str]] = {
     "runtime_s": "runtime elapsed elapsedraw realtime run runningtime actruntime actualruntime "
     "usedwalltime walltimeused wallclock wallclocktime walltime executiontime exectime duration",
     "limit_s": "limit timelimit timelimitraw reqwalltime reqtime reqruntime requestedtime "
-    "requestedwalltime requestedruntime walltimelimit walltimereq timerequested walltimerequested",
+    "requestedwalltime requestedruntime walltimelimit walltimereq timerequested walltimerequested walltime",
     "cpus_requested": "cpusrequested reqcpus requestedcpus reqcores requestedcores coresrequested "
     "procsrequested requestedprocs reqprocs cpus cores ncpus ncores numcpus numcores cpucount "
     "procs nprocs numprocs processors slots cpumilli reqnodes",
@@ -121,6 +121,8 @@ def map_columns(sample: pl.DataFrame, overrides: Mapping[str, str]) -> Mapped:
     if _is_virtual(sample, free):
         aliases |= {name: known.split() for name, known in _VIRTUAL.items()}
     for name, known in aliases.items():
+        if name == "runtime_s" and {"started_s", "ended_s"} <= set(mapped.column):
+            known.remove("walltime")  # the run is known: this is its limit
         if name not in mapped.column:
             found = _best(sample, free, [_key(name), *known], name)
             if found is not None:

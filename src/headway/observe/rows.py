@@ -1,4 +1,8 @@
-"""Delimited text as blocks of string columns, each row with its line; broken lines apart."""
+"""Delimited text as blocks of string columns, each row with its line; broken lines apart.
+
+A record is one line: a quoted field that goes on in the next line is set aside as two broken ones,
+since a stray quote would otherwise swallow what follows it.
+"""
 
 from __future__ import annotations
 
