@@ -30,7 +30,8 @@ ALIASES: Final[dict[str, str]] = {
     "runtime_s": "runtime elapsed elapsedraw realtime run runningtime actruntime actualruntime "
     "usedwalltime walltimeused wallclock wallclocktime walltime executiontime exectime duration",
     "limit_s": "limit timelimit timelimitraw reqwalltime reqtime reqruntime requestedtime "
-    "requestedwalltime requestedruntime walltimelimit walltimereq timerequested walltimerequested walltime",
+    "requestedwalltime requestedruntime walltimelimit walltimereq timerequested walltimerequested "
+    "walltime",
     "cpus_requested": "cpusrequested reqcpus requestedcpus reqcores requestedcores coresrequested "
     "procsrequested requestedprocs reqprocs cpus cores ncpus ncores numcpus numcores cpucount "
     "procs nprocs numprocs processors slots cpumilli reqnodes",
