@@ -124,7 +124,8 @@ class Staff:
     def join(self) -> None:
         """Wait until all workers are gone."""
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            while self._thread.is_alive():  # a Ctrl-C may be delivered to another thread
+                self._thread.join(0.2)
 
     def _post(self, message: Job | str | None) -> None:
         self._inbox.append(message)
