@@ -130,7 +130,8 @@ def test_what_cannot_be_read_is_set_aside_by_column(tmp_path):
 def test_few_columns_suffice_and_a_stated_zone_counts(tmp_path):
     path = tmp_path / "few.txt"
     path.write_text("jobid|SUBMIT|ElapsedRaw|Start\n1|2024-01-01T00:00:00+0200|60|1704060060\n")
-    tasks, _, _ = whole(path)
+    tasks, _, facts = whole(path)
+    assert not any("zone" in x for x in facts.doubts)
     assert tasks.select("submitted_s", "started_s", "ended_s").rows() == [
         (1704060000.0, 1704060060.0, 1704060120.0)
     ]
@@ -163,3 +164,4 @@ def test_steps_are_folded_alike_in_one_block_or_many(tmp_path, block_bytes):
     assert tasks["memory_peak_bytes"].drop_nulls().len() == 9
     assert (again[1].equals(bad), bad["line"].to_list()) == (True, [35])
     assert again[2] == facts
+    assert facts.doubts[0] == "its times state no zone: they are read as UTC"

@@ -7,6 +7,7 @@ import pytest
 from histories import whole
 
 from headway.errors import ConfigError, InputError
+from headway.observe.source import Source
 from headway.observe.trace import cluster_of, recognise
 from headway.records import Task, as_row
 from headway.tables import frame, schema
@@ -105,6 +106,19 @@ def test_bad_cells_are_set_aside_by_column(tmp_path):
         (9, "unbalanced quotes"),
         (10, "a value is not finite"),
     ]
+
+
+@pytest.mark.parametrize("block_bytes", [40, 150])
+def test_one_block_or_many_are_equal(tmp_path, block_bytes, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("id,submit,end\n" + '1,5,9\n"2",6,x\n3\n"4,9\n' * 9 + "5,1,2")
+    tasks, bad, facts = whole(path)
+    monkeypatch.setattr(Source.blocks, "__defaults__", (block_bytes,))
+    again = whole(path)
+    assert (tasks.height, bad.height) == (10, 27)
+    assert again[0].equals(tasks)
+    assert again[1].equals(bad)
+    assert again[2] == facts
 
 
 def test_quoted_cells_may_hold_the_separator(tmp_path):

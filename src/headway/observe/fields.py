@@ -136,3 +136,11 @@ def unread(values: Iterable[tuple[str, pl.Expr, pl.Expr]]) -> pl.Expr:
 def positive(value: pl.Expr) -> pl.Expr:
     """Null for the zeros that mean not measured; a negative value stays, to be refused."""
     return pl.when(value != 0).then(value)
+
+
+def doubt_zone(moments: pl.Series, doubts: list[str]) -> None:
+    """Add, once, that times are read as UTC where one of them states no zone."""
+    doubt = "its times state no zone: they are read as UTC"
+    local = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?$"
+    if doubt not in doubts and moments.head(1000).cast(pl.String).str.contains(local).any():
+        doubts.append(doubt)

@@ -11,7 +11,16 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from headway.observe.fields import duration_s, moment_s, number, positive, size_bytes, state, unread
+from headway.observe.fields import (
+    doubt_zone,
+    duration_s,
+    moment_s,
+    number,
+    positive,
+    size_bytes,
+    state,
+    unread,
+)
 from headway.observe.rows import header_of, read_rows
 from headway.observe.source import Chunk, Claims, Source
 
@@ -21,6 +30,8 @@ def read_nextflow(source: Source, claims: Claims, workflow: str) -> Iterator[Chu
     separator = separator_of(source)
     names = header_of(source, separator)
     for rows in read_rows(source, names, separator):
+        if "submit" in names:
+            doubt_zone(rows.columns["submit"], claims.doubts)
         yield rows.chunk(_tasks(rows.columns, names, workflow))
 
 

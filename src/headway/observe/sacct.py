@@ -16,6 +16,7 @@ import polars as pl
 from headway.errors import InputError
 from headway.observe.fields import (
     clock_s,
+    doubt_zone,
     duration_s,
     moment_s,
     number,
@@ -51,7 +52,9 @@ def read_sacct(source: Source, claims: Claims) -> Iterator[Chunk]:
             " run sacct -P with --format=JobID,User,JobName,Submit,Start,End,State,.."
         )
     attempts, held = Attempts(), None
+    submit = "Submit" if "Submit" in names else "Start"
     for rows in read_rows(source, names, "|"):
+        doubt_zone(rows.columns[submit], claims.doubts)
         ready, held = _split(rows, held, source)
         yield from _chunks(ready, names, attempts)
     if held is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from headway.errors import InputError
-from headway.observe.fields import per, positive, unread
+from headway.observe.fields import doubt_zone, per, positive, unread
 from headway.observe.mapping import NUMBERS, Mapped, map_columns
 from headway.observe.pbs import end_state
 from headway.observe.rows import Rows, header_of, parsed, read_rows
@@ -40,6 +40,7 @@ def read_table(source: Source, claims: Claims, column_map: Mapping[str, str]) ->
             f" {', '.join(sample.columns[:30])}); say which: --map COLUMN=submitted_s"
         )
     claims.doubts += _doubts(mapped)
+    doubt_zone(sample[mapped.column.get("submitted_s", sample.columns[0])], claims.doubts)
     claims.is_timed = bool({"started_s", "wait_s", "allocated_wait_s"} & set(mapped.column))
     for rows in blocks:
         if rows.columns.height or rows.broken:

@@ -110,7 +110,7 @@ class Trace:
         return readers[self.format](source, claims)
 
     def _quarantine(self, chunk: Chunk, tasks: pl.DataFrame) -> pl.DataFrame:
-        bad = tasks.filter(pl.col("reason").is_not_null()).select("line", "reason")
+        bad = tasks.filter(pl.col("reason").is_not_null()).select("line", "reason").sort("line")
         if not bad.height:
             return frame("quarantine")
         texts = pl.Series("text", chunk.texts(bad["line"].to_list()), pl.String)
