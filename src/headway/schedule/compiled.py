@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
 from numba import njit
@@ -27,10 +27,12 @@ def compiled(function: Function) -> Function:
     """The function, compiled at its first call; lets other threads run meanwhile."""
     kept = njit(cache=True, nogil=True)(function)
     index = getattr(getattr(kept, "_cache", None), "_cache_file", None)
-    if not hasattr(index, "_version"):  # another numba: slower to start, never stale
-        return njit(nogil=True)(function)
+    if index is None or not hasattr(
+        index, "_version"
+    ):  # another numba: slower to start, never stale
+        return cast("Function", njit(nogil=True)(function))
     index._version = _version()  # read before the rest, which may name what is no longer there
-    return kept
+    return cast("Function", kept)
 
 
 @functools.cache

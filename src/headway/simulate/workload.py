@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+
+
+ASSUMED_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,8 @@ class Workload:
     procs: Ints
     rows: Ints
     total_procs: int
-    without_runtime: int = 0  # rows left out: runtime not known or 0
+    assumed_runtime: int = 0  # tasks of unknown runtime that count as ASSUMED_S
+    without_runtime: int = 0  # rows left out: it ran 0 s, or is not over
     without_procs: int = 0  # rows left out: processors not known or 0
     too_wide: int = 0  # rows left out: more processors than there are
 
@@ -55,23 +59,27 @@ class Workload:
         )
 
 
-def workload_from(
-    tasks: pl.DataFrame, zero_s: float, total_procs: int, protocol: str = "whole"
-) -> Workload:
+def workload_from(tasks: pl.DataFrame, zero_s: float, total_procs: int) -> Workload:
     """The tasks that can be simulated, of a table with the columns of a Task.
 
     Processors are the larger of allocated and requested; a request that is not known is the true
-    runtime. Left out: tasks without runtime, without processors or wider than the machine. The
-    protocol "rlscheduler" (Zhang et al. (2020), "RLScheduler") counts an unknown runtime as 10 s.
+    runtime; a task that started and ended but not known when counts as ASSUMED_S. Left out: tasks
+    that wait or run still, ran 0 s, have no processors or are wider than the machine.
+    Source: Zhang et al. (2020), "RLScheduler", for the filter; the known figures use it too.
     """
-    if protocol not in ("whole", "rlscheduler"):
-        raise ConfigError(f"protocol must be whole or rlscheduler, got {protocol}")
-    unknown_s = 10.0 if protocol == "rlscheduler" else 0.0
+    is_over = pl.lit(True)
+    if "state" in tasks.columns:
+        is_over = ~pl.col("state").is_in(["pending", "running"])
+    is_assumed = is_over & pl.col("started_s").is_not_null() & pl.col("ended_s").is_null()
     all_jobs = (
         tasks.lazy()
         .select(
             submit_s=pl.col("submitted_s") - zero_s,
-            runtime_s=(pl.col("ended_s") - pl.col("started_s")).fill_null(unknown_s),
+            runtime_s=pl.when(is_assumed)
+            .then(ASSUMED_S)
+            .when(is_over)
+            .then(pl.col("ended_s") - pl.col("started_s")),
+            is_assumed=is_assumed,
             requested_s=pl.col("limit_s"),
             procs=pl.max_horizontal("cpus_allocated", "cpus_requested").ceil().cast(pl.Int64),
             rows=pl.int_range(pl.len(), dtype=pl.Int64),
@@ -95,6 +103,7 @@ def workload_from(
         procs=jobs["procs"].to_numpy().astype(np.int64),
         rows=jobs["rows"].to_numpy().astype(np.int64),
         total_procs=total_procs,
+        assumed_runtime=int(jobs["is_assumed"].sum()),
         without_runtime=int((~has_runtime).sum()),
         without_procs=int((has_runtime & ~has_procs).sum()),
         too_wide=int((has_runtime & ~fits).sum()),
