@@ -17,7 +17,16 @@ import numpy as np
 import polars as pl
 
 from headway.features_history import (
-    END, LOOK, SLOT_WIDTH, START, STATISTICS, SUBMIT, advance, prepare, rehash, ticket_width,
+    END,
+    LOOK,
+    SLOT_WIDTH,
+    START,
+    STATISTICS,
+    SUBMIT,
+    advance,
+    prepare,
+    rehash,
+    ticket_width,
 )  # fmt: skip
 from headway.protocols import Features
 from headway.records import STATES

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+    Hashes = NDArray[np.uint64]
 
 SUBMIT, LOOK, START, END = 0, 1, 2, 3
 """Kinds of event; LOOK writes the features of a moment and changes nothing."""
@@ -77,7 +79,7 @@ _FAILED_STATE, _TIMEOUT_STATE, _OUT_OF_MEMORY_STATE = 3, 4, 5
 
 
 @njit(cache=True)
-def prepare(raw, values, statics):  # noqa: ANN001, ANN201
+def prepare(raw: Floats, values: Floats, statics: int) -> tuple[Integers, Floats]:
     """Key parts (n, 12) and outcomes (n, 7) of encoded tasks raw (n, 22); statics into values.
 
     The processors asked for are those given where a log keeps only these: a rigid task is given
@@ -110,7 +112,7 @@ def prepare(raw, values, statics):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True)
-def rehash(old, new):  # noqa: ANN001, ANN201
+def rehash(old: Hashes, new: Hashes) -> None:
     """Enter all keys of a table into a larger, empty one."""
     mask = new.shape[0] - 1
     for i in range(len(old)):
@@ -131,7 +133,16 @@ def _mixed(x: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def _slot_of(parts, row, family, families, table, slots, counters, adds):  # noqa: ANN001, ANN202
+def _slot_of(
+    parts: Integers,
+    row: int,
+    family: int,
+    families: Integers,
+    table: Hashes,
+    slots: Floats,
+    counters: Integers,
+    adds: bool,
+) -> int:
     """The slot of a row's key in a family: -1 = this row has none, -2 = not seen before."""
     if parts[row, families[family, 0]] < 0:
         return -1
@@ -145,11 +156,11 @@ def _slot_of(parts, row, family, families, table, slots, counters, adds):  # noq
     place = np.int64(h & np.uint64(mask))
     while table[place, 0] != 0:
         if table[place, 0] == h:
-            return np.int64(table[place, 1])
+            return int(np.int64(table[place, 1]))
         place = (place + 1) & mask
     if not adds:
         return -2
-    slot = counters[0]
+    slot = int(counters[0])
     counters[0] += 1
     table[place, 0] = h
     table[place, 1] = np.uint64(slot)
@@ -164,7 +175,7 @@ def _slot_of(parts, row, family, families, table, slots, counters, adds):  # noq
 
 
 @njit(cache=True)
-def _ring_put(s, ring, in_order, n, value):  # noqa: ANN001, ANN202
+def _ring_put(s: Floats, ring: int, in_order: int, n: int, value: float) -> None:
     """Put a value into a ring of recent values and its sorted twin; n were put before."""
     size = min(n, RING)
     place = ring + n % RING
@@ -185,13 +196,13 @@ def _ring_put(s, ring, in_order, n, value):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _followed(old, new):  # noqa: ANN001, ANN202
+def _followed(old: float, new: float) -> float:
     """A running mean moved towards a new value; the first value is taken as it is."""
     return new if math.isnan(old) else old + _MEMORY_S * (new - old)
 
 
 @njit(cache=True)
-def _describe(s, tickets, now, out):  # noqa: ANN001, ANN202
+def _describe(s: Floats, tickets: Floats, now: float, out: Floats) -> None:
     """Write what is known of one key at a moment."""
     n = int(s[_N])
     out[0] = s[_ENDED]
@@ -231,14 +242,14 @@ def _describe(s, tickets, now, out):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _describe_unseen(out):  # noqa: ANN001, ANN202
+def _describe_unseen(out: Floats) -> None:
     """Write what is known of a key that was never seen: its counts are zero."""
     for column in (0, 19, 20, 22, 23, 27):
         out[column] = 0.0
 
 
 @njit(cache=True)
-def _count_submit(s, now):  # noqa: ANN001, ANN202
+def _count_submit(s: Floats, now: float) -> None:
     """One more task of this key waits."""
     if now - s[_LAST_SUBMIT] <= _BURST_GAP_S:
         s[_BURST] += 1.0
@@ -250,7 +261,7 @@ def _count_submit(s, now):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _count_start(s, family, tickets, ticket, now):  # noqa: ANN001, ANN202
+def _count_start(s: Floats, family: int, tickets: Floats, ticket: int, now: float) -> None:
     """One task of this key runs now; it joins the end of the key's list of running tasks."""
     link = _TICKET_FIELDS + 3 * family
     tickets[ticket, link + 1], tickets[ticket, link + 2] = -1.0, s[_TAIL]
@@ -265,7 +276,7 @@ def _count_start(s, family, tickets, ticket, now):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _leave(s, family, tickets, ticket):  # noqa: ANN001, ANN202
+def _leave(s: Floats, family: int, tickets: Floats, ticket: int) -> None:
     """A task of this key stops running or waiting."""
     started = tickets[ticket, _STARTED]
     if math.isnan(started):
@@ -286,7 +297,7 @@ def _leave(s, family, tickets, ticket):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _count_end(s, now, outcome):  # noqa: ANN001, ANN202
+def _count_end(s: Floats, now: float, outcome: Floats) -> None:
     """Add an outcome (runtime, limit, peak, memory request, inputs, failed, timeout) to a key."""
     runtime, limit, peak, request = outcome[0], outcome[1], outcome[2], outcome[3]
     inputs, failed, timeout = outcome[4], outcome[5], outcome[6]
@@ -326,22 +337,22 @@ def _count_end(s, now, outcome):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def advance(  # noqa: ANN201, C901
-    first,
-    kinds,
-    rows,
-    at_s,
-    parts,
-    outcomes,
-    families,
-    row_tickets,
-    slots,
-    tickets,
-    table,
-    counters,
-    values,
-    begin,  # noqa: ANN001
-):
+def advance(
+    first: int,
+    kinds: Integers,
+    rows: Integers,
+    at_s: Floats,
+    parts: Integers,
+    outcomes: Floats,
+    families: Integers,
+    row_tickets: Integers,
+    slots: Floats,
+    tickets: Floats,
+    table: Hashes,
+    counters: Integers,
+    values: Floats,
+    begin: int,
+) -> int:
     """Apply events from `first` on in their order and write the history at each SUBMIT or LOOK.
 
     Gives the number of the first event that was not applied for want of room: the caller makes
@@ -356,17 +367,17 @@ def advance(  # noqa: ANN201, C901
     for event in range(first, len(kinds)):
         kind, row, now = kinds[event], rows[event], at_s[event]
         if kind == SUBMIT:
-            ticket = counters[1]
+            ticket = int(counters[1])
             if ticket < 0 or counters[0] + families.shape[0] > slots.shape[0]:
                 return event
             counters[1] = np.int64(tickets[ticket, _STARTED])
             row_tickets[row] = ticket
             tickets[ticket, _STARTED] = np.nan
         else:
-            ticket = row_tickets[row]
+            ticket = int(row_tickets[row])
         for family in range(families.shape[0]):
             link = _TICKET_FIELDS + 3 * family
-            if kind == SUBMIT or kind == LOOK:
+            if kind in (SUBMIT, LOOK):
                 slot = _slot_of(
                     parts, row, family, families, table, slots, counters, kind == SUBMIT
                 )
@@ -379,7 +390,7 @@ def advance(  # noqa: ANN201, C901
                     if slot >= 0:
                         _count_submit(slots[slot], now)
                 continue
-            slot = np.int64(tickets[ticket, link])
+            slot = int(np.int64(tickets[ticket, link]))
             if slot < 0:
                 continue
             if kind == START:

@@ -1,0 +1,54 @@
+"""Predictors: one number about each task, with quantiles and a signature.
+
+`predictor_for` is what replay and serving use. `save` and `load` keep it as native files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headway.errors import ConfigError
+from headway.predict.boosted import LEVELS, Boosted
+from headway.predict.conformal import Conformal
+from headway.predict.first import First
+from headway.predict.nearest import Nearest
+from headway.predict.recent import Recent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Boosted", "Conformal", "First", "Nearest", "Recent", "load", "predictor_for", "save"]
+
+TARGETS = ("runtime_s", "memory_bytes")
+_FAMILIES = ("user_shape", "name_shape", "user", "name", "all")
+_MEMORY_FAMILIES = ("name_shape", "user_shape", "user_name", "name", "user", "all")
+
+
+def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Conformal:
+    """A new predictor of a target from features of these names: trees, else nearest history.
+
+    target: 'runtime_s' (of the attempt, so at most about its limit) or 'memory_bytes'.
+    """
+    if target not in TARGETS:
+        raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+    is_memory = target == "memory_bytes"
+    columns = [name for name in names if is_memory or ".memory_" not in name]
+    families = _MEMORY_FAMILIES if is_memory else _FAMILIES
+    statistic = "memory_mean_log" if is_memory else "ewma_log"
+    boosted = Boosted(
+        columns,
+        anchors=[f"{family}.{statistic}" for family in families],
+        cap="" if is_memory else "limit_s",
+        seed=seed,
+    )
+    return Conformal(First([boosted, Nearest(families, is_memory=is_memory, levels=LEVELS)]))
+
+
+def save(predictor: Conformal) -> dict[str, bytes]:
+    """What `predictor_for` made and replay taught, as bytes by file name."""
+    return predictor.save()
+
+
+def load(files: Mapping[str, bytes]) -> Conformal:
+    """A predictor as it was saved."""
+    return Conformal.load(files, First([Boosted.load(files), Nearest.load(files)]))

@@ -5,6 +5,7 @@ Source: Friedman (2001), gradient boosting; Koenker, Bassett (1978), quantile lo
 
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -30,72 +31,91 @@ _FIRST_FIT: Final = 50  # outcomes before the first fit
 _GROWTH: Final = 1.5  # early on, refit when the outcomes have grown by this factor
 _EVERY: Final = 5000  # later, after so many outcomes
 _EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
+_MODELS: Final = ("target", "ratio")
 _SETTINGS: Final[dict[str, Any]] = {
-    "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 20, "max_bin": 63,
-    "feature_fraction": 0.2, "bagging_fraction": 0.5, "bagging_freq": 1, "force_col_wise": True,
-    "num_threads": 1, "deterministic": True, "verbosity": -1, "objective": "quantile",
+    "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "max_bin": 63,
+    "feature_fraction": 0.5, "bagging_fraction": 0.5, "bagging_freq": 1, "extra_trees": True,
+    "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbosity": -1,
+    "objective": "quantile",
 }  # fmt: skip
 
 
 class Boosted:
     """LightGBM quantiles of log(1 + target) over the latest outcomes.
 
-    Refits happen after fixed counts of outcomes, so that learning them in one call or in many is
-    the same: at 50, then each time they have grown by half, later after every 5,000 or 5 %.
-    Where a target is censored, y is a lower bound: such a row counts in a refit only for the
+    Each level is the mean of two models: one of the target itself and one of its ratio to the
+    nearest history (`anchors`), which carries over to users never seen. Refits happen after
+    fixed counts of outcomes, so that learning them in one call or in many is the same: at 50,
+    then each time they have grown by half, later after every 5,000 or 5 %.
+    Where an outcome is censored, y is a lower bound: such a row counts in a refit only for the
     levels whose last fit lies below it (there the direction of the error is known), and for all
-    levels in the first fit.
+    levels in the first fit. A runtime that was cut at the limit is not censored: the target is
+    the time that the attempt takes up, and `cap` holds all answers below the limit (Powell 1986).
     """
 
     def __init__(
         self,
         columns: Sequence[str],
         *,
+        anchors: Sequence[str] = (),
+        cap: str = "",
         levels: Sequence[float] = LEVELS,
         window: int = 20_000,
-        rounds: int = 60,
+        rounds: int = 50,
         seed: int = 0,
     ) -> None:
-        """Look at the named columns, at most at the latest `window` outcomes."""
+        """Look at the named columns, at most at the latest `window` outcomes.
+
+        anchors: columns with logs of the target, the nearest history first; cap: the column of
+        the limit that no answer exceeds by more than 1 % and a minute.
+        """
         self.levels = np.array(levels, dtype=np.float64)
-        self._columns = tuple(columns)
+        self._columns, self._anchors, self._cap = tuple(columns), tuple(anchors), cap
         self._window, self._rounds, self._seed = window, rounds, seed
-        self._x: list[Floats] = []
-        self._y: list[Floats] = []
-        self._censored: list[NDArray[np.bool_]] = []
+        self._x = np.zeros((0, len(self._columns)))
+        self._y = np.zeros(0)
+        self._anchored = np.zeros(0)
+        self._censored = np.zeros(0, dtype=bool)
+        self._waiting: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = []
         self._learned, self._fits, self._next_fit = 0, 0, _FIRST_FIT
         self._version = ""
-        self._boosters: list[Any] = []
+        self._boosters: list[list[Any]] = []  # for each level: of the target, of the ratio
 
     def predict(self, x: Features) -> Estimate:
         """The fitted levels for each row; refused before the first fit."""
         n, q = len(x), len(self.levels)
         quantiles = np.full((n, q), np.nan)
-        refused = np.full(n, "" if self._boosters else f"fewer than {_FIRST_FIT} outcomes", "U64")
+        reason = "" if self._boosters else f"fewer than {_FIRST_FIT} outcomes to learn from"
         if self._boosters and n:
-            rows = self._chosen(x)
-            for i, booster in enumerate(self._boosters):
-                quantiles[:, i] = booster.predict(rows, num_threads=1)
-            quantiles = np.maximum(np.expm1(np.sort(quantiles, axis=1)), 0.0)
+            self._check(x)
+            rows, anchored = self._chosen(x), self._anchor(x)
+            for i in range(q):
+                quantiles[:, i] = self._level(i, rows, anchored)
+            quantiles = np.sort(quantiles, axis=1)
+            if self._cap:
+                quantiles = np.fmin(quantiles, np.log1p(x.column(self._cap) * 1.01 + 60.0)[:, None])
+            quantiles = np.maximum(np.expm1(quantiles), 0.0)
         return Estimate(
-            value=quantiles[:, int(np.argmin(np.abs(self.levels - 0.5)))],
+            value=quantiles[:, int(np.argmin(np.abs(self.levels - 0.5)))].copy(),
             levels=self.levels,
             quantiles=quantiles,
             made_by=np.full(n, f"boosted-{self._fits}"),
-            refused=refused,
+            refused=np.full(n, reason),
         )
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Keep outcomes and refit where the schedule says so."""
-        rows = self._chosen(x)
+        self._check(x)
+        self._version = x.version
         done = 0
         while done < len(y):
-            step = min(self.rows_to_refit(), len(y) - done)
-            self._x.append(rows[done : done + step])
-            self._y.append(np.asarray(y[done : done + step], dtype=np.float64))
-            self._censored.append(np.asarray(censored[done : done + step]))
-            self._learned += step
-            done += step
+            part = slice(done, done + min(self.rows_to_refit(), len(y) - done))
+            rows = x.take(part)
+            log = np.log1p(np.maximum(np.asarray(y[part], dtype=np.float64), 0.0))
+            known = np.array(censored[part], dtype=bool)
+            self._waiting.append((self._chosen(rows), log, self._anchor(rows), known))
+            self._learned += len(rows)
+            done += len(rows)
             if self._learned == self._next_fit:
                 self._fit()
 
@@ -103,33 +123,96 @@ class Boosted:
         """How many outcomes from now the next refit comes."""
         return self._next_fit - self._learned
 
+    def save(self) -> dict[str, bytes]:
+        """Models as LightGBM text, settings and the window of outcomes, by file name."""
+        self._gather()
+        words = {
+            "columns": self._columns, "anchors": self._anchors, "cap": self._cap,
+            "levels": self.levels.tolist(), "window": self._window, "rounds": self._rounds,
+            "seed": self._seed, "learned": self._learned, "fits": self._fits,
+            "next_fit": self._next_fit, "version": self._version,
+        }  # fmt: skip
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream, x=self._x, y=self._y, anchored=self._anchored, censored=self._censored
+        )
+        files = {"boosted.json": json.dumps(words).encode(), "boosted.npz": stream.getvalue()}
+        for level, both in zip(self.levels, self._boosters, strict=False):
+            for kind, booster in zip(_MODELS, both, strict=True):
+                files[f"boosted-{level:g}-{kind}.txt"] = booster.model_to_string().encode()
+        return files
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> Boosted:
+        """A Boosted as it was saved."""
+        words = json.loads(files["boosted.json"])
+        settings = ("anchors", "cap", "levels", "window", "rounds", "seed")
+        boosted = cls(words["columns"], **{name: words[name] for name in settings})
+        boosted._learned, boosted._fits = words["learned"], words["fits"]
+        boosted._next_fit, boosted._version = words["next_fit"], words["version"]
+        arrays = np.load(io.BytesIO(files["boosted.npz"]))
+        boosted._x, boosted._y = arrays["x"], arrays["y"]
+        boosted._anchored, boosted._censored = arrays["anchored"], arrays["censored"]
+        if boosted._fits:
+            import lightgbm
+
+            boosted._boosters = [
+                [
+                    lightgbm.Booster(model_str=files[f"boosted-{level:g}-{kind}.txt"].decode())
+                    for kind in _MODELS
+                ]
+                for level in boosted.levels
+            ]
+        return boosted
+
+    def _gather(self) -> None:
+        """Join what came since the last fit to the window of outcomes."""
+        parts = [(self._x, self._y, self._anchored, self._censored), *self._waiting]
+        self._waiting = []
+        self._x, self._y, self._anchored, self._censored = (
+            np.concatenate(column)[-self._window :] for column in zip(*parts, strict=True)
+        )
+
+    def _check(self, x: Features) -> None:
+        """Say no to features of another definition."""
+        if self._version and x.version != self._version:
+            message = f"features version must be {self._version!r}, got {x.version!r}: learn anew"
+            raise ConfigError(message)
+
     def _chosen(self, x: Features) -> Floats:
         """The columns this predictor looks at, (n, d)."""
-        if self._version and x.version != self._version:
-            message = f"features version must be {self._version!r}, got {x.version!r}: refit"
-            raise ConfigError(message)
-        self._version = x.version
         return x.values[:, [x.names.index(name) for name in self._columns]]
+
+    def _anchor(self, x: Features) -> Floats:
+        """The log of the target in the nearest history that there is, (n,)."""
+        anchor = np.full(len(x), np.nan)
+        for name in self._anchors:
+            anchor = np.where(np.isnan(anchor), x.column(name), anchor)
+        return np.nan_to_num(anchor, nan=0.0)
+
+    def _level(self, level: int, rows: Floats, anchored: Floats) -> Floats:
+        """One level of the log target, (n,)."""
+        plain, ratio = self._boosters[level]
+        whole = plain.predict(rows, num_threads=1)
+        return 0.5 * (whole + ratio.predict(rows, num_threads=1) + anchored)
 
     def _fit(self) -> None:
         """Fit all levels anew on the latest outcomes."""
         import lightgbm
 
-        x = np.concatenate(self._x)[-self._window :]
-        y = np.log1p(np.maximum(np.concatenate(self._y)[-self._window :], 0.0))
-        censored = np.concatenate(self._censored)[-self._window :]
-        self._x, self._y, self._censored = [x], [np.expm1(y)], [censored]
-        weights = [self._weights(i, x, y, censored) for i in range(len(self.levels))]
-        data = lightgbm.Dataset(
-            x, y, params={"max_bin": _SETTINGS["max_bin"], "verbosity": -1}, free_raw_data=False
-        ).construct()
+        self._gather()
+        x, y, anchored = self._x, self._y, self._anchored
+        weights = [self._weights(level) for level in range(len(self.levels))]
+        binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
+        data = lightgbm.Dataset(x, y, params=binned, free_raw_data=False).construct()
 
-        def fitted(level: int) -> Any:
+        def fitted(level: int) -> list[Any]:
             settings = _SETTINGS | {"alpha": float(self.levels[level]), "seed": self._seed}
-            own = data
-            if weights[level] is not None:
-                own = lightgbm.Dataset(x, y, weight=weights[level], reference=data)
-            return lightgbm.train(settings, own, self._rounds)
+            both = []
+            for target in (y, y - anchored):
+                own = lightgbm.Dataset(x, target, weight=weights[level], reference=data)
+                both.append(lightgbm.train(settings, own, self._rounds))
+            return both
 
         with ThreadPoolExecutor(2) as threads:
             self._boosters = list(threads.map(fitted, range(len(self.levels))))
@@ -137,13 +220,12 @@ class Boosted:
         grown = max(_EVERY, int(_EVERY_SHARE * self._learned))
         self._next_fit = self._learned + min(grown, int((_GROWTH - 1.0) * self._learned))
 
-    def _weights(
-        self, level: int, x: Floats, y: Floats, censored: NDArray[np.bool_]
-    ) -> Floats | None:
+    def _weights(self, level: int) -> Floats | None:
         """Weights (n,) that leave out the lower bounds that say nothing; None = all count."""
-        if not self._boosters or not censored.any():
+        if not self._boosters or not self._censored.any():
             return None
-        weights = np.ones(len(y))
-        at = np.flatnonzero(censored)
-        weights[at] = (self._boosters[level].predict(x[at], num_threads=1) < y[at]).astype(float)
+        weights = np.ones(len(self._y))
+        at = np.flatnonzero(self._censored)
+        fitted = self._level(level, self._x[at], self._anchored[at])
+        weights[at] = np.where(fitted < self._y[at], 1.0, 0.0)
         return weights

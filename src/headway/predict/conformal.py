@@ -7,6 +7,7 @@ the scores that came lately, corrected by what was missed.
 
 from __future__ import annotations
 
+import io
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,7 +17,7 @@ from numba import njit
 from headway.records import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 """Levels that are served."""
 
+_PRIOR_SCORES: Final = 50.0  # how many scores the wrapped predictor's own word is worth
+_PAST: Final = 4096
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
 
 
@@ -39,7 +42,7 @@ class Refitted(Protocol):
     """A Predictor that says when it will change."""
 
     def predict(self, x: Features) -> Estimate:
-        """n rows -> n answers."""
+        """N rows -> n answers."""
         ...
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
@@ -50,9 +53,13 @@ class Refitted(Protocol):
         """How many outcomes from now its answers may change."""
         ...
 
+    def save(self) -> dict[str, bytes]:
+        """Everything it is, as bytes by file name."""
+        ...
+
 
 @njit(cache=True)
-def _value_at(z, nodes, logs):  # noqa: ANN001, ANN202
+def _value_at(z: float, nodes: Floats, logs: Floats) -> float:
     """The log value at normal score z of a distribution known at some nodes; linear beyond."""
     q = len(nodes)
     i = 0
@@ -63,7 +70,7 @@ def _value_at(z, nodes, logs):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _score_of(log, nodes, logs):  # noqa: ANN001, ANN202
+def _score_of(log: float, nodes: Floats, logs: Floats) -> float:
     """The normal score at which a distribution has a log value; the inverse of `_value_at`."""
     q = len(nodes)
     i = 0
@@ -74,13 +81,9 @@ def _score_of(log, nodes, logs):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _calibrate(window, sorted_, n, corrections, z, levels, step):  # noqa: ANN001, ANN202
-    """Take one score into the sorted window and move the corrections."""
+def _take_in(z: float, window: Floats, sorted_: Floats, n: Integers) -> None:
+    """Put a score into the rolling window and its sorted twin; n[0] were put before."""
     size = min(n[0], len(window))
-    if size > 0:
-        for k in range(len(levels)):
-            at = _empirical(sorted_, size, levels[k]) + corrections[k]
-            corrections[k] += step * (levels[k] - (1.0 if z <= at else 0.0))
     place = n[0] % len(window)
     if n[0] >= len(window):
         i = np.searchsorted(sorted_, window[place])
@@ -94,7 +97,7 @@ def _calibrate(window, sorted_, n, corrections, z, levels, step):  # noqa: ANN00
 
 
 @njit(cache=True)
-def _empirical(sorted_, size, level):  # noqa: ANN001, ANN202
+def _empirical(sorted_: Floats, size: int, level: float) -> float:
     """The conformal quantile of the first `size` sorted scores, between neighbours linear."""
     at = min(max(level * (size + 1) - 1.0, 0.0), size - 1.0)
     i = int(at)
@@ -104,40 +107,68 @@ def _empirical(sorted_, size, level):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True)
-def _follow(  # noqa: ANN202
-    kinds,
-    rows,
-    log_y,
-    nodes,
-    logs,
-    levels,
-    normal,
-    window,
-    sorted_,
-    n,
-    corrections,
-    least,
-    step,
-    out,  # noqa: ANN001
-):
-    """Serve (kind 0) and learn (kind 1) rows in the order of the events."""
+def _follow(
+    kinds: Integers,
+    rows: Integers,
+    log_y: Floats,
+    lags: Integers,
+    nodes: Floats,
+    logs: Floats,
+    levels: Floats,
+    normal: Floats,
+    window: Floats,
+    sorted_: Floats,
+    n: Integers,
+    corrections: Floats,
+    past: Floats,
+    step: float,
+    out: Floats,
+) -> None:
+    """Serve and learn rows in the order of the events.
+
+    past (m, q) remembers the scores that were served after each of the last m outcomes: an
+    outcome is held against those of its submission, `lags` outcomes ago, not against today's.
+    """
+    now = _served(levels, normal, sorted_, min(n[0], len(window)), corrections)
     for event in range(len(kinds)):
         i = rows[event]
-        if kinds[event] == LEARN:
-            if not (np.isnan(log_y[i]) or np.isnan(logs[i, 0])):
-                z = _score_of(log_y[i], nodes, logs[i])
-                _calibrate(window, sorted_, n, corrections, z, levels, step)
-            continue
-        size = min(n[0], len(window))
-        last = -np.inf
-        for k in range(len(levels)):
-            z = normal[k]
-            if size > 0:
-                own = _empirical(sorted_, size, levels[k]) + corrections[k]
-                weight = size / (size + least)
-                z = weight * own + (1.0 - weight) * z
-            last = max(last, _value_at(z, nodes, logs[i]))
-            out[i, k] = last
+        if kinds[event] == SERVE:
+            last = -np.inf
+            for k in range(len(levels)):
+                last = max(last, _value_at(now[k], nodes, logs[i]))
+                out[i, k] = last
+        elif not (np.isnan(log_y[i]) or np.isnan(logs[i, 0])):
+            z = _score_of(log_y[i], nodes, logs[i])
+            past[n[0] % len(past)] = now
+            lag = min(lags[i], n[0], len(past) - 1)
+            then = past[(n[0] - lag) % len(past)]
+            for k in range(len(levels)):
+                corrections[k] += step * (levels[k] - (1.0 if z <= then[k] else 0.0))
+            _take_in(z, window, sorted_, n)
+            now = _served(levels, normal, sorted_, min(n[0], len(window)), corrections)
+
+
+@njit(cache=True)
+def _served(
+    levels: Floats, normal: Floats, sorted_: Floats, size: int, corrections: Floats
+) -> Floats:
+    """The normal scores at which the levels are read now."""
+    scores = normal.copy()
+    weight = size / (size + _PRIOR_SCORES)
+    for k in range(len(levels)):
+        if size > 0:
+            own = _empirical(sorted_, size, levels[k])
+            scores[k] = weight * own + (1.0 - weight) * normal[k]
+        scores[k] += corrections[k]
+    return scores
+
+
+def _lags(x: Features) -> Integers:
+    """About how many outcomes come between a task's submission and its own: those in flight."""
+    if "all.waiting" not in x.names:
+        return np.zeros(len(x), dtype=np.int64)
+    flying = x.column("all.waiting") + x.column("all.running")
+    return np.nan_to_num(flying).astype(np.int64)
 
 
 class Conformal:
@@ -153,7 +184,7 @@ class Conformal:
         *,
         levels: Sequence[float] = LEVELS,
         window: int = 2_000,
-        step: float = 0.02,
+        step: float = 0.005,
     ) -> None:
         """Wrap a predictor; calibrate on its latest `window` scores."""
         self.levels = np.array(levels, dtype=np.float64)
@@ -162,7 +193,7 @@ class Conformal:
         self._window, self._sorted = np.zeros(window), np.zeros(window)
         self._n = np.zeros(1, dtype=np.int64)
         self._corrections = np.zeros(len(levels))
-        self._step, self._least = step, 50.0
+        self._past, self._step = np.zeros((_PAST, len(levels))), step
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
@@ -215,6 +246,29 @@ class Conformal:
         """How many outcomes from now the wrapped predictor may change."""
         return self._base.rows_to_refit()
 
+    def save(self) -> dict[str, bytes]:
+        """The calibration and the wrapped predictor as bytes by file name."""
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream, levels=self.levels, window=self._window, sorted=self._sorted, n=self._n,
+            corrections=self._corrections, past=self._past, step=np.array(self._step),
+        )  # fmt: skip
+        return {"conformal.npz": stream.getvalue()} | self._base.save()
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes], base: Refitted) -> Conformal:
+        """A Conformal as it was saved, around its predictor."""
+        arrays = np.load(io.BytesIO(files["conformal.npz"]))
+        own = cls(
+            base,
+            levels=arrays["levels"].tolist(),
+            window=len(arrays["window"]),
+            step=float(arrays["step"]),
+        )
+        own._window, own._sorted, own._n = arrays["window"], arrays["sorted"], arrays["n"]
+        own._corrections, own._past = arrays["corrections"], arrays["past"]
+        return own
+
     def _serve(self, x: Features, kinds: Integers, rows: Integers, y: Floats) -> Estimate:
         """Events on rows of x while the wrapped predictor stays as it is."""
         base = self._base.predict(x)
@@ -223,8 +277,9 @@ class Conformal:
         logs = np.maximum.accumulate(np.log1p(base.quantiles) - floor, axis=1) + floor
         out = np.full((len(x), len(self.levels)), np.nan)
         _follow(
-            kinds, rows, np.log1p(np.maximum(y, 0.0)), nodes, logs, self.levels, self._normal,
-            self._window, self._sorted, self._n, self._corrections, self._least, self._step, out,
+            kinds, rows, np.log1p(np.maximum(y, 0.0)), _lags(x), nodes, logs, self.levels,
+            self._normal, self._window, self._sorted, self._n, self._corrections, self._past,
+            self._step, out,
         )  # fmt: skip
         quantiles = np.maximum(np.expm1(out), 0.0)
         middle = int(np.argmin(np.abs(self.levels - 0.5)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class First:
     """Each row is answered and signed by the first predictor that does not refuse it.
 
-    Levels that a predictor does not give are read at its value: it is that sure of itself.
+    All must give the same levels.
     """
 
     def __init__(self, predictors: Sequence[Refitted]) -> None:
@@ -41,9 +41,7 @@ class First:
                 break
             other = predictor.predict(x.take(rows))
             value[rows], made_by[rows], refused[rows] = other.value, other.made_by, other.refused
-            for i, level in enumerate(answer.levels):
-                at = int(np.argmin(np.abs(other.levels - level)))
-                quantiles[rows, i] = other.quantiles[:, at]
+            quantiles[rows] = other.quantiles
         return Estimate(
             value=value, levels=answer.levels, quantiles=quantiles, made_by=made_by, refused=refused
         )
@@ -56,3 +54,10 @@ class First:
     def rows_to_refit(self) -> int:
         """How many outcomes from now one of them changes."""
         return min(predictor.rows_to_refit() for predictor in self._predictors)
+
+    def save(self) -> dict[str, bytes]:
+        """The files of all."""
+        files: dict[str, bytes] = {}
+        for predictor in self._predictors:
+            files |= predictor.save()
+        return files

@@ -1,8 +1,8 @@
 """A history lived through again from an empty engine: what would have been predicted, and when.
 
-Each task is described at its submission by what had happened until then, predicted by what had
-ended until then, and learned from when it ends. An end at exactly the moment of a submission is
-known at it.
+Each task is described at its submission (or start) by what had happened until then, predicted by
+what had ended until then, and learned from when it ends. An end at exactly the moment of a
+submission is known at it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ import numpy as np
 import polars as pl
 
 from headway.errors import ConfigError
-from headway.features import NAMES, History
-from headway.predict.boosted import Boosted
-from headway.predict.conformal import LEARN, SERVE, Conformal
-from headway.predict.first import First
-from headway.predict.recent import Recent
+from headway.features import History
+from headway.predict import predictor_for
+from headway.predict.conformal import LEARN, SERVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from headway.predict import Conformal
     from headway.protocols import Features
     from headway.records import Estimate
 
     Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
 
 TARGETS: Final = ("runtime_s", "memory_bytes")
+PROTOCOLS: Final = ("causal", "causal-at-start", "sizey")
+_SIZEY_LEAST: Final = 34  # runs that a kind of task must have
+_SIZEY_HISTORY: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,63 +41,112 @@ class Replayed:
     """What a replay gives: one row of `estimate` for each task, in the order of the table."""
 
     target: str
+    protocol: str
     estimate: Estimate
     outcome: Floats  # (n,), NaN = never known
+    is_judged: NDArray[np.bool_]  # (n,), False = only history in this protocol
+    kinds: Integers  # SERVE or LEARN, with `rows` the events in the order of time
+    rows: Integers
     features: Features
     predictor: Conformal
     history: History
+    refused: str  # why nothing at all could be predicted; '' = something was
 
 
 def replay(
     tasks: pl.DataFrame,
     target: str = "runtime_s",
     *,
+    protocol: str = "causal",
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Replayed:
-    """Predict every task of a table at its submission, learning as tasks end."""
+    """Predict every task of a table, learning as tasks end; progress is told the share done.
+
+    protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts; 'sizey'
+    takes, for each name with at least 34 runs, 30 % at random (seed) as history, then predicts
+    and learns one by one, with no delay. Source of the last: Bader et al. (2024), Sizey.
+    """
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
-    history = History()
-    features = history.replay(tasks)
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
     outcome = _outcome(tasks, target)
-    predictor = predictor_for(target, seed=seed)
-    kinds, rows = _order(tasks, outcome)
-    estimate = predictor.follow(
-        features, kinds, rows, outcome, np.zeros(len(outcome), dtype=bool), progress
-    )
-    return Replayed(target, estimate, outcome, features, predictor, history)
-
-
-def predictor_for(target: str, *, seed: int = 0) -> Conformal:
-    """A new predictor of a target, as replay and serving use it."""
-    statistics = [name for name in NAMES if "." in name]
+    is_judged = np.ones(tasks.height, dtype=bool)
+    if protocol == "sizey":
+        tasks, is_judged = _one_by_one(tasks, outcome, seed)
+    history = History()
+    at = "start" if protocol == "causal-at-start" else "submission"
+    features = history.replay(tasks, at)
+    kinds, rows = _order(features.at_s, tasks, outcome)
+    predictor = predictor_for(target, features.names, seed=seed)
+    censored = tasks.select(pl.col("state") == "out_of_memory").to_series().to_numpy().copy()
     if target == "runtime_s":
-        statistics = [name for name in statistics if ".memory_" not in name]
-    statics = [name for name in NAMES if "." not in name]
-    return Conformal(First([Boosted([*statics, *statistics], seed=seed), Recent()]))
+        censored[:] = False  # the time that an attempt takes up is known however it ends
+    estimate = predictor.follow(features, kinds, rows, outcome, censored, progress)
+    return Replayed(
+        target, protocol, estimate, outcome, is_judged, kinds, rows, features, predictor, history,
+        "" if np.isfinite(outcome).any() else _nothing(target),
+    )  # fmt: skip
+
+
+def _nothing(target: str) -> str:
+    """The sentence for a history that does not know the target of any task."""
+    what = "the runtime" if target == "runtime_s" else "the peak memory"
+    return f"{what} of no task is known, so it can be neither learned nor judged"
 
 
 def _outcome(tasks: pl.DataFrame, target: str) -> Floats:
     """The target of each task (n,), NaN where it never became known."""
+    known = pl.col("ended_s") - pl.col("started_s")
     if target == "memory_bytes":
-        known = pl.when(pl.col("ended_s").is_not_null()).then(pl.col("memory_peak_bytes"))
-    else:
-        known = pl.col("ended_s") - pl.col("started_s")
+        known = pl.when(pl.col("ended_s").is_not_null()).then(pl.col("memory_peak_bytes")) + 0.0
     value = tasks.select(known.cast(pl.Float64).fill_null(np.nan)).to_series().to_numpy()
     return np.where(value >= 0, value, np.nan)
 
 
-def _order(tasks: pl.DataFrame, outcome: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Kinds (SERVE, LEARN) and rows of all submissions and known ends, in order of time."""
-    submitted = tasks["submitted_s"].to_numpy()
-    ended = np.maximum(tasks["ended_s"].cast(pl.Float64).fill_null(np.nan).to_numpy(), submitted)
+def _order(served_s: Floats, tasks: pl.DataFrame, outcome: Floats) -> tuple[Integers, Integers]:
+    """Kinds (SERVE, LEARN) and rows of all predictions and known ends, in order of time.
+
+    At one moment ends come before predictions, but for a task that starts and ends in it.
+    """
+    ended = tasks["ended_s"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    ended = np.maximum(ended, served_s)
     learned = np.flatnonzero(np.isfinite(outcome) & np.isfinite(ended))
-    rows = np.concatenate([np.arange(len(submitted)), learned])
-    kinds = np.concatenate([np.full(len(submitted), SERVE), np.full(len(learned), LEARN)])
-    at_s = np.concatenate([submitted, ended[learned]])
-    arrives = at_s == submitted[rows]
+    rows = np.concatenate([np.arange(len(served_s)), learned])
+    kinds = np.concatenate([np.full(len(served_s), SERVE), np.full(len(learned), LEARN)])
+    at_s = np.concatenate([served_s, ended[learned]])
+    arrives = at_s == served_s[rows]
     order = np.lexsort(
         (np.where(arrives, kinds, rows), np.where(arrives, rows, kinds), arrives, at_s)
     )
     return kinds[order], rows[order]
+
+
+def _one_by_one(
+    tasks: pl.DataFrame, outcome: Floats, seed: int
+) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
+    """The table with times at which each task ends before the next begins; who is judged.
+
+    Tasks of rare names and without outcome are pushed beyond the end: nobody learns from them.
+    """
+    rng = np.random.default_rng(seed)
+    names = tasks["name"].fill_null("").to_numpy()
+    submitted = tasks["submitted_s"].to_numpy()
+    is_history = np.zeros(tasks.height, dtype=bool)
+    is_judged = np.zeros(tasks.height, dtype=bool)
+    for name in sorted(set(names)):
+        rows = np.flatnonzero((names == name) & np.isfinite(outcome))
+        if len(rows) < _SIZEY_LEAST:
+            continue
+        rows = rows[np.argsort(submitted[rows], kind="stable")]
+        past = rng.choice(len(rows), int(_SIZEY_HISTORY * len(rows)), replace=False)
+        is_history[rows[past]] = True
+        is_judged[rows] = ~is_history[rows]
+    order = np.lexsort((submitted, np.where(is_history, 0, np.where(is_judged, 1, 2))))
+    place = np.empty(tasks.height)
+    place[order] = np.arange(tasks.height)
+    begun = pl.Series(submitted.min(initial=0.0) + 1000.0 * place)
+    runtime = pl.Series(np.where(is_history | is_judged, 500.0, np.nan)).fill_nan(None)
+    timed = tasks.with_columns(submitted_s=begun, started_s=begun, ended_s=begun + runtime)
+    return timed, is_judged
