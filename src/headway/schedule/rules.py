@@ -15,6 +15,7 @@ import numpy as np
 
 from headway.errors import ConfigError
 from headway.schedule.compiled import compiled
+from headway.schedule.siblings import Siblings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def fcfs(r: float, n: float, s: float, w: float) -> float:
 
 @compiled
 def sjf(r: float, n: float, s: float, w: float) -> float:
-    """Shortest job first. Source: Smith (1956), "Various optimizers for single-stage production"."""
+    """Shortest job first. Source: Smith (1956), "Optimizers for single-stage production"."""
     return r
 
 
@@ -78,7 +79,10 @@ def f4(r: float, n: float, s: float, w: float) -> float:
 
 @compiled
 def wfp3(r: float, n: float, s: float, w: float) -> float:
-    """Wait over request, cubed, times width. Source: Tang et al. (2009), "Fault-aware, utility-based"."""
+    """Wait over request, cubed, times width.
+
+    Source: Tang et al. (2009), "Fault-aware, utility-based job scheduling on Blue Gene/P systems".
+    """
     return -((w / r) ** 3) * n
 
 
@@ -90,13 +94,19 @@ def unicep(r: float, n: float, s: float, w: float) -> float:
 
 @compiled
 def wfp3_published(r: float, n: float, s: float, w: float) -> float:
-    """WFP3 with the wait that RLScheduler published by mistake, -1 - s. Source: Zhang et al. (2020)."""
+    """WFP3 with the wait of RLScheduler's code, -1 - s, which has the wrong sign.
+
+    Source: Zhang et al. (2020), "RLScheduler".
+    """
     return wfp3(r, n, s, -1.0 - s)
 
 
 @compiled
 def unicep_published(r: float, n: float, s: float, w: float) -> float:
-    """UNICEP with the wait that RLScheduler published by mistake, -1 - s. Source: Zhang et al. (2020)."""
+    """UNICEP with the wait of RLScheduler's code, -1 - s, which has the wrong sign.
+
+    Source: Zhang et al. (2020), "RLScheduler".
+    """
     return unicep(r, n, s, -1.0 - s)
 
 
@@ -176,7 +186,8 @@ class Order:
     """The order in which n tasks take their turns: lower key first, ties by arrival.
 
     key (n,) where it is static; else the rule of `number` is asked with order_s (n,) while they
-    wait. A learned order that does not change while tasks wait is an Order with its own keys.
+    wait. A learned order is an Order with its own keys; with siblings, what ends while a task waits
+    is added to its key, which must then be the log of a runtime times whatever else counts.
     """
 
     key: Floats
@@ -184,6 +195,7 @@ class Order:
     number: int = -1  # of the rule; -1 = the keys are all there is
     is_static: bool = True
     backfills_by_key: bool = False  # else by arrival
+    siblings: Siblings | None = None
 
 
 def order_by(rule: Rule, order_s: Floats, procs: NDArray[np.int64], submit_s: Floats) -> Order:

@@ -23,9 +23,10 @@ from headway.errors import ConfigError
 from headway.schedule import backfill as easy
 from headway.schedule.compiled import compiled
 from headway.schedule.rules import key_of
+from headway.schedule.siblings import KEPT, Siblings, nobody, shift_of, weight_of
 from headway.simulate import structures
 from headway.simulate.commit import simulate_commit
-from headway.simulate.structures import Jobs
+from headway.simulate.structures import Jobs, Queue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 enqueue, dequeue, place_of = structures.enqueue, structures.dequeue, structures.place_of
+rekey = structures.rekey
 push, pop = structures.push, structures.pop
 run, release, believe = structures.run, structures.release, structures.believe
 next_backfill, next_narrow = easy.next_backfill, easy.next_narrow
@@ -68,14 +70,16 @@ def simulate(
     order: Order,
     reserve_s: Floats,
     *,
+    backfill_s: Floats | None = None,
     backfill: str = "easy",
     correction: str = "second",
 ) -> Floats:
     """When each task would have started, (n,) in seconds from the zero of the source.
 
-    reserve_s (n,) are the runtimes by which room is reserved and backfilling is judged; a running
-    task that outlives its own is believed to end a second from now (correction "second") or is
-    given more by growing steps, up to what was requested ("steps").
+    reserve_s (n,) are the runtimes by which running tasks are believed to end; one that outlives
+    its own is believed to end a second from now (correction "second") or is given more by growing
+    steps, up to what was requested ("steps"). backfill_s (n,), by default the same, are those by
+    which a waiting task may go before the reservation.
     backfill: "easy" textbook, "none" the same without backfilling, "reserve" RLScheduler's with
     its backfilling, "commit" the same without.
     """
@@ -84,11 +88,15 @@ def simulate(
     if correction not in ("second", "steps"):
         raise ConfigError(f"correction must be second or steps, got {correction}")
     n = len(workload)
-    for name, values in (("keys", order.key), ("reserve_s", reserve_s), ("order_s", order.order_s)):
+    backfill_s = reserve_s if backfill_s is None else backfill_s
+    for name, values in (
+        ("keys", order.key), ("order_s", order.order_s), ("reserve_s", reserve_s),
+        ("backfill_s", backfill_s),
+    ):  # fmt: skip
         if values.shape != (n,) or np.isnan(values).any():
             raise ConfigError(f"{name} must be {n} numbers without NaN, one for each task")
     jobs = Jobs(
-        workload.submit_s, workload.runtime_s, workload.procs, order.order_s, reserve_s,
+        workload.submit_s, workload.runtime_s, workload.procs, order.order_s, reserve_s, backfill_s,
         workload.requested_s, order.key,
     )  # fmt: skip
     if backfill in ("reserve", "commit"):
@@ -99,15 +107,25 @@ def simulate(
     is_queue_sorted = order.backfills_by_key or bool(np.all(np.diff(order.key) >= 0.0))
     if order.is_static and is_queue_sorted:
         by = BY_QUEUE
+    siblings = nobody() if order.siblings is None else order.siblings
+    if len(siblings.user) and not (by == BY_QUEUE and order.backfills_by_key):
+        raise ConfigError("siblings need an order with static keys that also backfills by them")
     return simulate_easy(
-        jobs, workload.total_procs, order.number, by, order.backfills_by_key, backfill == "easy",
-        correction == "steps",
+        jobs, siblings, workload.total_procs, order.number, by, order.backfills_by_key,
+        backfill == "easy", correction == "steps",
     )  # fmt: skip
 
 
 @compiled
 def simulate_easy(
-    jobs: Jobs, total_procs: int, number: int, by: int, by_key: bool, backfills: bool, grows: bool
+    jobs: Jobs,
+    siblings: Siblings,
+    total_procs: int,
+    number: int,
+    by: int,
+    by_key: bool,
+    backfills: bool,
+    grows: bool,
 ) -> Floats:
     """Start of each task, (n,).
 
@@ -116,6 +134,7 @@ def simulate_easy(
     """
     n = len(jobs.submit_s)
     machine = _empty(n, total_procs)
+    learned = np.zeros((len(siblings.user), 2))  # weight and weighted sum of outcomes seen waiting
     arrived = 0
     while arrived < n or machine.ends.size[0] > 0:
         now_s = np.inf if arrived == n else jobs.submit_s[arrived]
@@ -125,7 +144,7 @@ def simulate_easy(
             _arrive(jobs, machine, arrived, by, by_key)
             arrived += 1
         if machine.ends.size[0] > 0 and machine.ends.key[0] <= now_s:
-            _release(jobs, machine, now_s)
+            _release(jobs, machine, now_s, siblings, learned)
         if machine.queue.bounds[0] == machine.queue.bounds[1]:
             continue
         _schedule(jobs, machine, now_s, number, by, by_key, backfills, grows)
@@ -149,17 +168,21 @@ def _empty(n: int, total_procs: int) -> Machine:
 @compiled
 def _arrive(jobs: Jobs, machine: Machine, j: int, by: int, by_key: bool) -> None:
     key = jobs.key[j] if by_key else float(j)
-    enqueue(machine.queue, key, j, jobs.procs[j], jobs.reserve_s[j])
+    enqueue(machine.queue, key, j, jobs.procs[j], jobs.backfill_s[j])
     if by == BY_KEY:
         push(machine.heads, jobs.key[j], j)
 
 
 @compiled
-def _release(jobs: Jobs, machine: Machine, now_s: float) -> None:
+def _release(
+    jobs: Jobs, machine: Machine, now_s: float, siblings: Siblings, learned: Floats
+) -> None:
     """Free what ends now; of several tasks, the one in the lowest slot first."""
     ended = 0
     while machine.ends.size[0] > 0 and machine.ends.key[0] <= now_s:
         j = pop(machine.ends)
+        if len(learned) > 0:
+            _teach(jobs, machine.queue, siblings, learned, j)
         machine.free[0] += jobs.procs[j]
         ended += 1
     if ended == 1:
@@ -173,6 +196,25 @@ def _release(jobs: Jobs, machine: Machine, now_s: float) -> None:
             ended -= 1
         else:
             slot += 1
+
+
+@compiled
+def _teach(jobs: Jobs, queue: Queue, siblings: Siblings, learned: Floats, ended: int) -> None:
+    """Move the siblings of a task that ended to where they now belong in the queue."""
+    first, last = queue.bounds
+    keys = queue.key[first:last].copy()
+    is_moved = np.zeros(len(keys), np.bool_)
+    log_runtime = np.log(max(jobs.runtime_s[ended], 1.0))
+    for i in range(len(keys)):
+        j = queue.task[first + i]
+        weight = weight_of(siblings, ended, j)
+        if weight > 0.0:
+            learned[j, 0] = KEPT * learned[j, 0] + weight
+            learned[j, 1] = KEPT * learned[j, 1] + weight * log_runtime
+            keys[i] = jobs.key[j] + shift_of(siblings, j, learned[j, 0], learned[j, 1])
+            is_moved[i] = True
+    if is_moved.any():
+        rekey(queue, is_moved, keys)
 
 
 @compiled
@@ -252,11 +294,11 @@ def _walk(jobs: Jobs, machine: Machine, place: int, at_s: float, spare: int, now
     window_s = at_s - now_s
     while True:
         place = next_backfill(
-            queue.procs, queue.reserve_s, place, queue.bounds[1], free[0], spare, window_s
+            queue.procs, queue.backfill_s, place, queue.bounds[1], free[0], spare, window_s
         )
         if place >= queue.bounds[1]:
             return
-        if queue.reserve_s[place] > window_s:
+        if queue.backfill_s[place] > window_s:
             spare -= queue.procs[place]
         was_first = place == queue.bounds[0]
         _start(jobs, machine, place, now_s)

@@ -25,6 +25,7 @@ class Jobs(NamedTuple):
     procs: NDArray[np.int64]
     order_s: Floats  # estimate by which a dynamic rule orders
     reserve_s: Floats  # estimate by which room is reserved
+    backfill_s: Floats  # estimate by which it may go before the reservation
     limit_s: Floats  # to which an outlived estimate may grow
     key: Floats  # of a static order
 
@@ -43,7 +44,7 @@ class Queue(NamedTuple):
     key: Floats  # (capacity,)
     task: NDArray[np.int64]
     procs: NDArray[np.int32]
-    reserve_s: Floats
+    backfill_s: Floats
     bounds: NDArray[np.int64]  # (2,)
 
 
@@ -162,7 +163,7 @@ def first_above(key: Floats, first: int, last: int, sought: float) -> int:
 
 
 @compiled
-def enqueue(queue: Queue, key: float, task: int, procs: int, reserve_s: float) -> int:
+def enqueue(queue: Queue, key: float, task: int, procs: int, backfill_s: float) -> int:
     """Put a task behind all of the same key; its place."""
     first, last = queue.bounds
     place = last
@@ -172,11 +173,11 @@ def enqueue(queue: Queue, key: float, task: int, procs: int, reserve_s: float) -
             queue.key[i] = queue.key[i - 1]
             queue.task[i] = queue.task[i - 1]
             queue.procs[i] = queue.procs[i - 1]
-            queue.reserve_s[i] = queue.reserve_s[i - 1]
+            queue.backfill_s[i] = queue.backfill_s[i - 1]
     queue.key[place] = key
     queue.task[place] = task
     queue.procs[place] = procs
-    queue.reserve_s[place] = reserve_s
+    queue.backfill_s[place] = backfill_s
     queue.bounds[1] = last + 1
     return place
 
@@ -201,8 +202,33 @@ def dequeue(queue: Queue, place: int) -> None:
         queue.key[i] = queue.key[i + 1]
         queue.task[i] = queue.task[i + 1]
         queue.procs[i] = queue.procs[i + 1]
-        queue.reserve_s[i] = queue.reserve_s[i + 1]
+        queue.backfill_s[i] = queue.backfill_s[i + 1]
     queue.bounds[1] = last - 1
+
+
+@compiled
+def rekey(queue: Queue, is_changed: NDArray[np.bool_], keys: Floats) -> None:
+    """Give the waiting tasks that are marked (by place from the first) other keys, in order.
+
+    Those that keep their keys stand sorted already: the others are sorted and merged in.
+    """
+    first, last = queue.bounds
+    changed = np.flatnonzero(is_changed)
+    changed = changed[np.argsort(keys[changed], kind="mergesort")]
+    task, procs = queue.task[first:last].copy(), queue.procs[first:last].copy()
+    backfill_s = queue.backfill_s[first:last].copy()
+    kept, moved = 0, 0
+    for place in range(first, last):
+        while kept < len(keys) and is_changed[kept]:
+            kept += 1
+        if moved == len(changed) or (kept < len(keys) and keys[kept] <= keys[changed[moved]]):
+            i = kept
+            kept += 1
+        else:
+            i = changed[moved]
+            moved += 1
+        queue.key[place], queue.task[place] = keys[i], task[i]
+        queue.procs[place], queue.backfill_s[place] = procs[i], backfill_s[i]
 
 
 @compiled
