@@ -35,8 +35,8 @@ WAITING, ARRIVED, FREE = 0, 1, 2
 class Line(NamedTuple):
     """What changes while the simulation runs."""
 
-    waiting: Ints  # (n,) tasks in order of arrival, in [0, count[0])
-    count: Ints  # (3,) how many wait, have arrived, are free processors
+    waiting: Ints  # (n,) tasks in order of arrival, in [0, counts[0])
+    counts: Ints  # (3,) how many wait, have arrived, are free processors
     running: Running  # by the end that is believed
     start_s: Floats  # (n,) NaN = has not started
     now_s: Floats  # (1,)
@@ -56,12 +56,12 @@ def simulate_commit(
         np.full(n, np.nan),
         np.zeros(1),
     )
-    while line.count[ARRIVED] < n or line.count[WAITING] > 0:
-        while line.count[WAITING] == 0:
+    while line.counts[ARRIVED] < n or line.counts[WAITING] > 0:
+        while line.counts[WAITING] == 0:
             _move(jobs, line)
         place = _pick(jobs, line, number, is_static)
         j = line.waiting[place]
-        if jobs.procs[j] > line.count[FREE]:
+        if jobs.procs[j] > line.counts[FREE]:
             place = _make_room(jobs, line, j, backfills)
         _start(jobs, line, place)
     return line.start_s
@@ -71,7 +71,7 @@ def simulate_commit(
 def _pick(jobs: Jobs, line: Line, number: int, is_static: bool) -> int:
     """The place of the first by the rule."""
     best, best_key = 0, np.inf
-    for place in range(line.count[WAITING]):
+    for place in range(line.counts[WAITING]):
         j = line.waiting[place]
         key = jobs.key[j]
         if not is_static:
@@ -85,16 +85,16 @@ def _pick(jobs: Jobs, line: Line, number: int, is_static: bool) -> int:
 @compiled
 def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
     """Move time until the committed task fits; its place then."""
-    count, running, needed = line.count, line.running, jobs.procs[committed]
+    counts, running, needed = line.counts, line.running, jobs.procs[committed]
     # -inf: an end is believed even where it is already past, as in the source
     at_s, _, _ = reservation(
-        running.end_s, running.procs, running.size[0], count[FREE], needed, -np.inf
+        running.end_s, running.procs, running.size[0], counts[FREE], needed, -np.inf
     )
-    while count[FREE] < needed:
+    while counts[FREE] < needed:
         place = 0
-        while backfills and place < count[WAITING]:
+        while backfills and place < counts[WAITING]:
             j = line.waiting[place]
-            if jobs.procs[j] <= count[FREE] and line.now_s[0] + jobs.reserve_s[j] < at_s:
+            if jobs.procs[j] <= counts[FREE] and line.now_s[0] + jobs.backfill_s[j] < at_s:
                 _start(jobs, line, place)
             else:
                 place += 1
@@ -108,17 +108,17 @@ def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
 @compiled
 def _move(jobs: Jobs, line: Line) -> None:
     """Move time to the next event and take it: one arrival or one end."""
-    j = line.count[ARRIVED]
+    j = line.counts[ARRIVED]
     ending, end_s = _next_end(jobs, line)
     if j < len(jobs.submit_s) and jobs.submit_s[j] <= end_s:
         line.now_s[0] = max(line.now_s[0], jobs.submit_s[j])
-        line.waiting[line.count[WAITING]] = j
-        line.count[WAITING] += 1
-        line.count[ARRIVED] += 1
+        line.waiting[line.counts[WAITING]] = j
+        line.counts[WAITING] += 1
+        line.counts[ARRIVED] += 1
         return
     line.now_s[0] = max(line.now_s[0], end_s)
     release(line.running, ending)
-    line.count[FREE] += jobs.procs[ending]
+    line.counts[FREE] += jobs.procs[ending]
 
 
 @compiled
@@ -135,10 +135,10 @@ def _next_end(jobs: Jobs, line: Line) -> tuple[int, float]:
 
 @compiled
 def _start(jobs: Jobs, line: Line, place: int) -> None:
-    j, now_s, count = line.waiting[place], line.now_s[0], line.count
-    count[WAITING] -= 1
-    for i in range(place, count[WAITING]):
+    j, now_s, counts = line.waiting[place], line.now_s[0], line.counts
+    counts[WAITING] -= 1
+    for i in range(place, counts[WAITING]):
         line.waiting[i] = line.waiting[i + 1]
     line.start_s[j] = now_s
-    count[FREE] -= jobs.procs[j]
+    counts[FREE] -= jobs.procs[j]
     run(line.running, now_s + jobs.reserve_s[j], j, jobs.procs[j])
