@@ -19,7 +19,7 @@ import polars as pl
 from headway.errors import InputError
 from headway.observe.source import Chunk, Claims, Source
 
-MOST_BYTES: Final = 1 << 29
+MOST_BYTES: Final = 1 << 28
 _DATES: Final = ("%Y%m%dT%H%M%S%z", "%m-%d-%yT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%z")
 
 
