@@ -204,15 +204,20 @@ class Boosted:
         x, y, anchored = self._x, self._y, self._anchored
         weights = [self._weights(level) for level in range(len(self.levels))]
         binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
-        data = lightgbm.Dataset(x, y, params=binned, free_raw_data=False).construct()
+        shared = [
+            lightgbm.Dataset(x, target, params=binned, free_raw_data=False).construct()
+            for target in (y, y - anchored)
+        ]
 
         def fitted(level: int) -> list[Any]:
             settings = _SETTINGS | {"alpha": float(self.levels[level]), "seed": self._seed}
-            both = []
-            for target in (y, y - anchored):
-                own = lightgbm.Dataset(x, target, weight=weights[level], reference=data)
-                both.append(lightgbm.train(settings, own, self._rounds))
-            return both
+            own = shared
+            if weights[level] is not None:
+                own = [
+                    lightgbm.Dataset(x, data.label, weight=weights[level], reference=data)
+                    for data in shared
+                ]
+            return [lightgbm.train(settings, data, self._rounds) for data in own]
 
         with ThreadPoolExecutor(2) as threads:
             self._boosters = list(threads.map(fitted, range(len(self.levels))))
