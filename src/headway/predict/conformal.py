@@ -31,6 +31,7 @@ LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.9
 
 _PRIOR_SCORES: Final = 50.0  # how many scores the wrapped predictor's own word is worth
 _PAST: Final = 4096
+_FARTHEST: Final = 6.0  # normal score beyond which all surprises are alike
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
 
 
@@ -77,7 +78,7 @@ def _score_of(log: float, nodes: Floats, logs: Floats) -> float:
     while i < q - 2 and log > logs[i + 1]:
         i += 1
     slope = (logs[i + 1] - logs[i]) / (nodes[i + 1] - nodes[i])
-    return min(max(nodes[i] + (log - logs[i]) / slope, -12.0), 12.0)
+    return min(max(nodes[i] + (log - logs[i]) / slope, -_FARTHEST), _FARTHEST)
 
 
 @njit(cache=True)
