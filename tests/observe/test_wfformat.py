@@ -5,6 +5,8 @@ import json
 
 import pytest
 from histories import whole
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from headway.errors import InputError
 from headway.observe.trace import recognise
@@ -79,6 +81,33 @@ def test_odd_shapes_are_read_or_refused(tmp_path, part):
     for name in ("specification", "execution"):
         with contextlib.suppress(InputError):
             whole(written(tmp_path, instance(**{name: part})))
+
+
+def places(found, before=()):
+    """The path of everything inside a JSON value."""
+    items = found.items() if isinstance(found, dict) else enumerate(found)
+    for key, inner in items if isinstance(found, dict | list) else ():
+        yield (*before, key)
+        yield from places(inner, (*before, key))
+
+
+ODD = [None, -1, 1e300, 10**400, "", "\ud800", [], {}, [None], [[]], {"a": 1}, True, float("nan")]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_odd_values_anywhere_are_read_or_refused(tmp_path, data):
+    content = instance()
+    for _ in range(2):
+        *way, last = data.draw(st.sampled_from(list(places(content))))
+        inner = content
+        for key in way:
+            inner = inner[key]
+        inner[last] = data.draw(st.sampled_from(ODD))
+    with contextlib.suppress(InputError):
+        whole(written(tmp_path, content))
 
 
 def test_every_published_instance_is_read_whole(data):

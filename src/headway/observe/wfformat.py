@@ -31,7 +31,8 @@ def read_wfformat(source: Source, claims: Claims) -> Iterator[Chunk]:
     if not isinstance(specification, dict) or not isinstance(execution, dict):
         raise InputError(f"{source.path}: specification and execution must be objects")
     tasks, runs = _by_id(source, specification), _by_id(source, execution)
-    sizes = {f.get("id"): f.get("sizeInBytes") for f in _objects(specification.get("files"))}
+    files = _objects(specification.get("files"))
+    sizes = {_text(f.get("id")): f.get("sizeInBytes") for f in files}
     zero = _moment(execution.get("executedAt")) or _moment(instance.get("createdAt")) or 0.0
     _claim(claims, execution)
     claims.is_timed = any(_moment(run.get("executedAt")) is not None for run in runs.values())
@@ -41,7 +42,7 @@ def read_wfformat(source: Source, claims: Claims) -> Iterator[Chunk]:
     for name in _order(source, tasks):
         row = _row(name, tasks[name], runs.get(name, {}), sizes, ends, zero)
         ends[name] = row["ended_s"] if row["ended_s"] is not None else row["submitted_s"]
-        rows.append({**row, "workflow": str(instance.get("name") or ""), "line": line[name]})
+        rows.append({**row, "workflow": _text(instance.get("name")), "line": line[name]})
     rows.sort(key=lambda row: (row["submitted_s"], row["line"]))
     texts = {line[n]: json.dumps({**t, **runs.get(n, {})})[:2000] for n, t in tasks.items()}
     if rows:
@@ -81,7 +82,7 @@ def _by_id(source: Source, part: Mapping[str, Any]) -> dict[str, dict[str, Any]]
     """Tasks by id; two of one id cannot be told apart by their children."""
     found: dict[str, dict[str, Any]] = {}
     for task in _objects(part.get("tasks")):
-        name = str(task.get("id") or task.get("name") or "")
+        name = _text(task.get("id") or task.get("name"))
         if name in found:
             raise InputError(f"{source.path} has two tasks of id {name!r}; make ids unique")
         found[name] = task
@@ -97,8 +98,16 @@ def _order(source: Source, tasks: Mapping[str, dict[str, Any]]) -> list[str]:
 
 
 def _parents(task: Mapping[str, Any]) -> list[str]:
-    found = task.get("parents")
-    return [str(p) for p in found] if isinstance(found, list) else []
+    return [_text(p) for p in _list(task.get("parents"))]
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
+
+
+def _text(found: Any) -> str:
+    """What stands where a text should, as one that can be stored."""
+    return "" if found is None else str(found).encode("utf-8", "replace").decode("utf-8")
 
 
 def _row(
@@ -117,14 +126,14 @@ def _row(
     began = _moment(run.get("executedAt"))
     ready = max((ends[p] for p in _parents(task) if p in ends), default=zero)
     started = ready if began is None else began
-    inputs = [_number(sizes.get(x)) for x in task.get("inputFiles") or [] if isinstance(x, str)]
-    kind, tag = _kind(str(task.get("name") or name))
+    inputs = [_number(sizes.get(_text(x))) for x in _list(task.get("inputFiles"))]
+    kind, tag = _kind(_text(task.get("name") or name))
     return {
         "id": name,
         "reason": None if unread is None else f"cannot read {unread}",
         "name": kind,
         "tag": tag,
-        "node": next(iter(run.get("machines") or []), None),
+        "node": next((_text(m) for m in _list(run.get("machines"))), None),
         "parents": _parents(task),
         "submitted_s": min(ready, started),
         "started_s": started if runtime is not None else None,
