@@ -57,7 +57,9 @@ class LocalPool:
     workers: how many tasks at once (default: the processors this process may use).
     memory_bytes: what the allocations of running tasks may add up to; None = not managed.
     is_held: start nothing until a decision says so.
-    is_memory_enforced: a task that takes more than its allocation gets a MemoryError.
+    is_memory_enforced: a task that takes more than its allocation is killed, or at the latest at
+    its end failed, with a MemoryError (what it holds is read 20 times a second; RLIMIT_DATA would
+    count what numeric libraries reserve and never touch: OpenBLAS then ends the process).
     calls_per_worker: renew a worker process after so many calls; 1 = a fresh process each time.
     context: how processes start; default forkserver (spawn where there is none), so that a task
     neither inherits nor reports the memory of a big parent.
@@ -276,10 +278,13 @@ def _ended(task: Task, report: Measured | Died | Broken) -> Ended:
     if report.is_for_memory:
         how += ": the machine ran out of memory"
     elif report.killed:
-        how = "cancelled" if report.killed == "cancelled" else "its limit_s"
+        how = "its limit_s" if report.killed == "timeout" else "a cancel"
     state = report.killed or ("out_of_memory" if report.is_for_memory else "failed")
     ended_s = None if task.started_s is None else max(time.time(), task.started_s)
     task = replace(task, state=state, ended_s=ended_s, exit_code=128 - code if code < 0 else code)
+    if report.killed == "out_of_memory":
+        task = replace(task, memory_peak_bytes=report.memory_bytes)
+        return Ended(task, error=MemoryError(f"held {report.memory_bytes} bytes, more than given"))
     return Ended(task, error=ClusterError(f"task {task.id} was ended by {how}"))
 
 

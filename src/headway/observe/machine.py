@@ -24,6 +24,13 @@ def available_memory_bytes() -> int:
     return free
 
 
+def resident_bytes(pid: int) -> int | None:
+    """Memory that a process holds now; None where /proc is not there or the process is gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
 def oom_kills() -> int:
     """How many processes the kernel has killed for memory so far; 0 if it does not say."""
     with contextlib.suppress(OSError, ValueError), open("/proc/vmstat") as file:

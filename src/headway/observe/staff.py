@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from headway.observe.machine import oom_kills
+from headway.observe.machine import oom_kills, resident_bytes
 from headway.observe.worker import Measured, Ready, Started, serve
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 FAR_S = 1e10
 """A deadline that never comes."""
+WEIGH_S = 0.05
+"""How often the memory of limited jobs is read while they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Job:
     limit_s: float | None = None
     deadline_s: float = FAR_S  # on the monotonic clock
     killed: str = ""  # the state it ends in because it was killed on purpose
+    memory_bytes: int | None = None  # what it held when it was killed for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Died:
     exit_code: int  # negative = signal
     is_for_memory: bool  # the kernel killed it because memory ran out
     killed: str = ""
+    memory_bytes: int | None = None  # what it held when it was killed for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +173,16 @@ class Staff:
             if worker.job is not None:
                 if worker.job.deadline_s <= now_s:
                     worker.job.killed = worker.job.killed or "timeout"
+                self._weigh(worker, worker.job)
                 if worker.job.killed:
                     _kill(worker.process)
+
+    def _weigh(self, worker: _Worker, job: Job) -> None:
+        """Doom a job that holds more than its limit; one that slips through is told at its end."""
+        if job.limit_bytes and worker.is_sent and worker.process.pid is not None:
+            held = resident_bytes(worker.process.pid)
+            if held is not None and held > job.limit_bytes:
+                job.killed, job.memory_bytes = job.killed or "out_of_memory", held
 
     def _assign(self) -> None:
         while self._waiting and not self._broken:
@@ -213,6 +225,8 @@ class Staff:
                 sources[worker.connection] = worker
         alive = [w.job.deadline_s for w in self._workers if w.job and not w.job.killed]
         deadline_s = min(alive, default=FAR_S)
+        if any(w.job and w.job.limit_bytes and not w.job.killed for w in self._workers):
+            deadline_s = min(deadline_s, time.monotonic() + WEIGH_S)
         timeout_s = None if deadline_s >= FAR_S else max(deadline_s - time.monotonic(), 0.0)
         dead: list[_Worker] = []
         for source in wait(list(sources), timeout_s):
@@ -278,7 +292,7 @@ class Staff:
         before, self._oom_kills = self._oom_kills, oom_kills()
         is_for_memory = exit_code == -signal.SIGKILL and not killed and self._oom_kills > before
         logger.info("job %s: its worker died with exit code %d %s", job.key, exit_code, killed)
-        self._listen_to(job.key, Died(exit_code, is_for_memory, killed))
+        self._listen_to(job.key, Died(exit_code, is_for_memory, killed, job.memory_bytes))
 
     def _fall_apart(self) -> None:
         """Nothing is left to do, or nothing can be done: no job and no process stays behind."""

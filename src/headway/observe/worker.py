@@ -90,17 +90,17 @@ def serve(connection: Connection, initialize: Callable[[], object] | None) -> No
 def measure(payload: bytes, limit_bytes: int) -> Measured:
     """Run one pickled (function, args, kwargs); limit_bytes 0 = memory is not limited."""
     before_cpu_s, started_s = _cpu_s(), time.time()
-    old_limit = _limit_memory(limit_bytes)
     is_error, is_out_of_memory, text = False, False, ""
     try:
         answer = _call(payload)
     except BaseException as error:
-        _restore(old_limit)
         is_error, is_out_of_memory = True, isinstance(error, MemoryError)
         text = traceback.format_exc()
         answer = _pickled_error(error)
-    _restore(old_limit)
     peak = _status_bytes("VmHWM")
+    if limit_bytes and peak is not None and peak > limit_bytes and not is_error:
+        is_error = is_out_of_memory = True
+        answer = pickle.dumps(MemoryError(f"took {peak} bytes, was given {limit_bytes}"))
     ended_s, cpu_s = time.time(), _cpu_s() - before_cpu_s
     return Measured(started_s, ended_s, cpu_s, peak, answer, is_error, is_out_of_memory, text)
 
@@ -142,28 +142,6 @@ def _status_bytes(name: str) -> int | None:
     except OSError:
         return None
     return None
-
-
-def _limit_memory(limit_bytes: int) -> tuple[int, int] | None:
-    """Let this process grow to limit_bytes resident; what it takes beyond is a MemoryError.
-
-    RLIMIT_DATA counts private writable memory, which is closer to what is resident than the
-    address space (RLIMIT_AS) that threads and numeric libraries reserve generously.
-    """
-    rss, data = _status_bytes("VmRSS"), _status_bytes("VmData")
-    if limit_bytes <= 0 or rss is None or data is None:
-        return None
-    old = resource.getrlimit(resource.RLIMIT_DATA)
-    soft = data + max(limit_bytes - rss, 0)
-    if old[1] != resource.RLIM_INFINITY:
-        soft = min(soft, old[1])
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, old[1]))
-    return old
-
-
-def _restore(limit: tuple[int, int] | None) -> None:
-    if limit is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, limit)
 
 
 def _trimmer() -> Callable[[], None]:
