@@ -10,7 +10,7 @@ LAYERS = [
     ["records", "errors"],
     ["protocols", "stats", "tables"],
     ["observe", "store", "features", "predict", "forecast", "anomaly", "schedule", "guard"],
-    ["simulate", "learn", "rollout", "respond"],
+    ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
     ["engine", "cycle", "executor", "optimize"],
     ["config", "report", "serve", "dashboard"],

@@ -82,11 +82,11 @@ def _methods(replayed: Replayed, tasks: pl.DataFrame, coverage: float) -> dict[s
             "headway": replayed.estimate.value,
             "request": _column(tasks, "limit_s"),
             "last two": last_two(
-                replayed.kinds, replayed.rows, _types(tasks, "user", "name"), replayed.outcome
+                replayed.kinds, replayed.rows, kinds_of(tasks, "user", "name"), replayed.outcome
             ),
         }
     request = _column(tasks, "memory_requested_bytes")
-    types = _types(tasks, "name", "user")
+    types = kinds_of(tasks, "name", "user")
     plain = memory_allocations(replayed.kinds, replayed.rows, types, replayed.outcome, request)
     return {"headway": allocations(replayed, tasks, coverage)} | plain
 
@@ -107,7 +107,7 @@ def _judged(
     return found
 
 
-def _types(tasks: pl.DataFrame, *columns: str) -> list[object]:
+def kinds_of(tasks: pl.DataFrame, *columns: str) -> list[object]:
     """The kind of each task: the first of the columns that is known of any task."""
     for column in columns:
         if tasks[column].null_count() < tasks.height:

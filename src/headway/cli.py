@@ -1,0 +1,299 @@
+"""The command line: reads what was asked, calls one function, prints what came."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headway import __version__
+from headway.errors import ConfigError, HeadwayError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(
+    name="headway",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Histories = Annotated[list[Path], typer.Argument(metavar="HISTORY...", help="History files.")]
+History = Annotated[Path, typer.Argument(metavar="HISTORY", help="A history file.")]
+Format = Annotated[
+    str,
+    typer.Option(help="swf, sacct, pbs, nextflow, wfformat or table; default: seen from content."),
+]
+Columns = Annotated[
+    str, typer.Option("--map", metavar="COLUMN=FIELD,..", help="What a table's columns mean.")
+]
+Procs = Annotated[int, typer.Option(help="Processors of the cluster; default: what the file says.")]
+Cluster = Annotated[
+    str, typer.Option(help="Name of the cluster all files belong to; default: each file's name.")
+]
+Home = Annotated[Path, typer.Option(help="Folder of the log and the models.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+HOME = Path(".headway")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Headway learns from the history of batch tasks; sizes, orders and places the next ones."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command("import")
+def import_(
+    history: Histories,
+    format: Format = "",
+    map: Columns = "",
+    procs: Procs = 0,
+    cluster: Cluster = "",
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Take history files into the log; the same file again adds nothing."""
+    from headway.history import take_in
+    from headway.report.screen import records_screen
+
+    with progress_bars() as progress:
+        traces = _open(history, format, map, procs, cluster)
+        records = take_in(traces, _store(home), time.time(), progress)
+    _answer(
+        {"records": records, "home": str(home)}, as_json, lambda d: records_screen(d["records"])
+    )
+
+
+@app.command()
+def optimize(
+    history: Histories,
+    format: Format = "",
+    map: Columns = "",
+    procs: Procs = 0,
+    cluster: Cluster = "",
+    price_core_hour: Annotated[float | None, typer.Option(help="Price of a core-hour.")] = None,
+    price_gb_hour: Annotated[float | None, typer.Option(help="Price of a GB-hour.")] = None,
+    currency: Annotated[str, typer.Option(help="What prices are in.")] = "",
+    home: Home = HOME,
+    report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    as_json: Json = False,
+) -> None:
+    """Show what a history would have saved, and leave trained models behind."""
+    from headway.history import history_of, take_in
+    from headway.optimize import keep_models
+    from headway.optimize import optimize as judge
+    from headway.report.page import write_report
+    from headway.report.screen import summary_screen
+
+    began = time.perf_counter()
+    prices, coverage = _prices(home, price_core_hour, price_gb_hour, currency)
+    with progress_bars() as progress:
+        store = _store(home)
+        traces = _open(history, format, map, procs, cluster)
+        records = take_in(traces, store, time.time(), progress)
+        tasks, facts = history_of(traces, store)
+        done = judge(tasks, facts, prices=prices, coverage=coverage, progress=progress)
+        versions = keep_models(done, _models(home), time.time())
+    document = {
+        "records": records,
+        **done.summary,
+        "models": versions,
+        "home": str(home),
+        "report": str(report / "index.html"),
+        "seconds": time.perf_counter() - began,
+    }
+    write_report(document, report)
+    _answer(document, as_json, summary_screen)
+
+
+@app.command()
+def simulate(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A history file.")],
+    procs: Procs = 0,
+    policy: Annotated[str, typer.Option(help="Names joined by commas, or all.")] = "all",
+    runtimes: Annotated[
+        str, typer.Option(help="requested, predicted, true, joined by commas.")
+    ] = "requested",
+    protocol: Annotated[str, typer.Option(help="whole or rlscheduler.")] = "whole",
+    backfill: Annotated[str, typer.Option(help="easy, reserve or none.")] = "",
+    start: Annotated[int, typer.Option(help="First job of a slice, from 0.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Jobs of a slice; 0 = all.")] = 0,
+    format: Format = "",
+    map: Columns = "",
+    as_json: Json = False,
+) -> None:
+    """Replay a trace under scheduling policies; one row for each policy and kind of runtimes."""
+    from headway.optimize import simulate_trace
+    from headway.report.screen import table_screen
+
+    with progress_bars() as progress:
+        opened = _open([trace], format, map, procs, "")[0]
+        rows = simulate_trace(
+            opened,
+            policies=_names(policy),
+            runtimes=_names(runtimes),
+            protocol=protocol,
+            backfill=backfill,
+            start=start,
+            jobs=jobs,
+            progress=progress,
+        )
+    _answer(rows, as_json, table_screen)
+
+
+@app.command()
+def replay(
+    history: Histories,
+    target: Annotated[str, typer.Option(help="runtime or memory.")] = "memory",
+    protocol: Annotated[str, typer.Option(help="causal, causal-at-start or sizey.")] = "causal",
+    months: Annotated[bool, typer.Option("--months", help="One row for each month too.")] = False,
+    seed: Seed = 1996,
+    format: Format = "",
+    map: Columns = "",
+    as_json: Json = False,
+) -> None:
+    """Predict every task of a history at its submission, beside the published methods."""
+    from headway.optimize import replay_histories
+    from headway.report.screen import table_screen
+
+    with progress_bars() as progress:
+        traces = _open(history, format, map, 0, "")
+        rows = replay_histories(
+            traces, target=target, protocol=protocol, months=months, seed=seed, progress=progress
+        )
+    _answer(rows, as_json, table_screen)
+
+
+@app.command()
+def demo(
+    home: Home = HOME,
+    report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Run real tasks on this machine as a user would, learn, and measure the difference."""
+    from headway.demo import run_demo
+    from headway.report.demo_page import write_demo_report
+    from headway.report.screen import demo_screen
+
+    with progress_bars() as progress:
+        document = run_demo(home=home, report_dir=report, seed=seed, progress=progress)
+    write_demo_report(document, report)
+    _answer(document, as_json, demo_screen)
+
+
+def progress_bars() -> Any:
+    """Bars on stderr for what takes long; see headway.report.progress."""
+    from headway.report.progress import bars
+
+    return bars()
+
+
+def _open(paths: list[Path], format: str, map: str, procs: int, cluster: str) -> list[Any]:
+    from headway.history import open_traces
+
+    if procs < 0:
+        raise ConfigError(f"procs must be at least 1, or 0 for what the file says, got {procs}")
+    return open_traces(
+        paths, format=format, column_map=_columns(map), total_cpus=procs or None, cluster=cluster
+    )
+
+
+def _columns(text: str) -> dict[str, str]:
+    """'COLUMN=FIELD,..' as a dictionary; ConfigError if it is not of that form."""
+    pairs = [pair.split("=") for pair in text.split(",") if pair]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise ConfigError(f"map must be COLUMN=FIELD,COLUMN=FIELD.., got {text!r}")
+    return {column.strip(): field.strip() for column, field in pairs}
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ConfigError("a list of names is empty; give names joined by commas")
+    return names
+
+
+def _store(home: Path) -> Any:
+    from headway.store import DeltaStore
+
+    return DeltaStore(str(home / "log"))
+
+
+def _models(home: Path) -> Any:
+    from headway.store import ModelStore
+
+    return ModelStore(home)
+
+
+def _prices(
+    home: Path, core_hour: float | None, gb_hour: float | None, currency: str
+) -> tuple[Any, float]:
+    """Prices and the coverage asked for: the command line over config.toml over defaults."""
+    from dataclasses import replace
+
+    from headway.config import load_config
+    from headway.optimize import Prices
+
+    config = load_config(home)
+    if core_hour is not None:
+        config = replace(config, price_core_hour=core_hour)
+    if gb_hour is not None:
+        config = replace(config, price_gb_hour=gb_hour)
+    prices = Prices(
+        core_hour=config.price_core_hour,
+        gb_hour=config.price_gb_hour,
+        currency=currency or config.currency,
+    )
+    return prices, config.coverage
+
+
+def _answer(document: Any, as_json: bool, screen: Callable[[Any], Any]) -> None:
+    """Print a document as JSON, or as the screen made of it."""
+    if as_json:
+        print(json.dumps(_plain(document), allow_nan=False))
+        return
+    from rich.console import Console
+
+    Console().print(screen(document))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it: NaN and infinities become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def main() -> None:
+    """Run the command line; errors of the user are one sentence and exit status 2."""
+    try:
+        app(standalone_mode=True)
+    except HeadwayError as error:
+        print(f"headway: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("headway: stopped; what was stored is whole, run it again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Histories in files: opened, taken into a store once, read back as tasks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from headway.observe.ingest import Ingested, ingest
+from headway.observe.trace import Trace, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from headway.protocols import Store
+    from headway.records import ClusterFacts
+
+    Progress = Callable[[str, float], None]  # what is being done, share done in [0, 1]
+
+
+def open_traces(
+    paths: Sequence[Path],
+    *,
+    format: str = "",
+    column_map: Mapping[str, str] | None = None,
+    total_cpus: float | None = None,
+    cluster: str = "",
+) -> list[Trace]:
+    """The files of a history, recognised; `cluster` names what all of them belong to."""
+    traces = [read(path, format, column_map, total_cpus) for path in paths]
+    for trace in traces:
+        trace.cluster = cluster or trace.cluster
+    return traces
+
+
+def take_in(
+    traces: Sequence[Trace], store: Store, now_s: float, progress: Progress
+) -> dict[str, Any]:
+    """Keep a history in the store, once; how many records were read, stored, known, set aside."""
+    total: dict[str, Any] = {"read": 0, "stored": 0, "duplicate": 0, "quarantined": 0}
+    total |= {"reasons": {}, "examples": {}, "warnings": [], "distribution": []}
+    earlier = _earlier(store)
+    for trace in traces:
+        name = f"Reading {trace.path.name}"
+        progress(name, 0.0)
+        done = ingest(trace, store, now_s, earlier, partial(_show, progress, name))
+        progress(name, 1.0)
+        _add(total, done, trace)
+    return total
+
+
+def history_of(traces: Sequence[Trace], store: Store) -> tuple[pl.DataFrame, list[ClusterFacts]]:
+    """All tasks that the store holds of the clusters of these traces, and their facts."""
+    facts = [trace.facts for trace in traces]
+    tasks = store.read("task", float("-inf"), float("inf"))
+    names = pl.Series([f.cluster for f in facts]).unique()
+    return tasks.filter(pl.col("cluster").is_in(names.implode())), facts
+
+
+def tasks_of(
+    traces: Sequence[Trace], progress: Progress
+) -> tuple[pl.DataFrame, list[ClusterFacts]]:
+    """All tasks of some traces in order of submission, and their facts; nothing is kept."""
+    frames = []
+    for trace in traces:
+        name = f"Reading {trace.path.name}"
+        progress(name, 0.0)
+        frames += [tasks for tasks, _ in trace]
+        progress(name, 1.0)
+    tasks = pl.concat(frames).unique(["cluster", "id", "attempt"], keep="last", maintain_order=True)
+    return tasks.sort("submitted_s", maintain_order=True), [trace.facts for trace in traces]
+
+
+def _earlier(store: Store) -> pl.DataFrame | None:
+    """What the store held before, to see whether new records look alike."""
+    tasks = store.read("task", float("-inf"), float("inf"))
+    return tasks if tasks.height else None
+
+
+def _add(total: dict[str, Any], done: Ingested, trace: Trace) -> None:
+    """Add what became of one file to the sums."""
+    for name in ("read", "stored", "duplicate", "quarantined"):
+        total[name] += getattr(done, name)
+    for reason, count in done.reasons.items():
+        total["reasons"][reason] = total["reasons"].get(reason, 0) + count
+        kept = total["examples"].setdefault(reason, [])
+        kept += [f"{trace.path.name}, {text}" for text in done.examples[reason]][: 3 - len(kept)]
+    total["warnings"] += [f"{trace.path.name}: {warning}" for warning in done.warnings]
+    total["distribution"] += [x for x in done.distribution if x["flagged"]]
+
+
+def _show(progress: Progress, name: str, done_bytes: int, total_bytes: int) -> None:
+    progress(name, done_bytes / max(total_bytes, 1))
