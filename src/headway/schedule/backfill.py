@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headway.schedule.compiled import compiled
+from headway.schedule.compiled import bare
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BLOCK = 16
 
 
-@compiled
+@bare
 def reservation(
     end_s: Floats, procs: Ints, running: int, free: int, needed: int, now_s: float
 ) -> tuple[float, int, bool]:
@@ -41,7 +41,7 @@ def reservation(
     return at_s, free - needed, is_sure
 
 
-@compiled
+@bare
 def spare_at(
     at_s: float, end_s: Floats, procs: Ints, running: int, free: int, needed: int, now_s: float
 ) -> int:
@@ -60,7 +60,7 @@ def spare_at(
     return free - needed
 
 
-@compiled
+@bare
 def next_narrow(procs: Ints, first: int, last: int, free: int) -> int:
     """The first i in [first, last) with procs[i] <= free, or last."""
     i = first
@@ -76,7 +76,7 @@ def next_narrow(procs: Ints, first: int, last: int, free: int) -> int:
     return i
 
 
-@compiled
+@bare
 def next_backfill(
     procs: Ints, reserve_s: Floats, first: int, last: int, free: int, spare: int, window_s: float
 ) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headway.errors import ConfigError
-from headway.schedule.compiled import compiled
+from headway.schedule.compiled import bare, compiled
 from headway.schedule.siblings import Siblings
 
 if TYPE_CHECKING:
@@ -23,61 +23,61 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-@compiled
+@bare
 def _log10(x: float) -> float:
     """log10, with what is not positive counted as 0.1 (as RLScheduler does)."""
     return math.log10(x if x > 0.0 else 0.1)
 
 
-@compiled
+@bare
 def fcfs(r: float, n: float, s: float, w: float) -> float:
     """First come, first served."""
     return s
 
 
-@compiled
+@bare
 def sjf(r: float, n: float, s: float, w: float) -> float:
     """Shortest job first. Source: Smith (1956), "Optimizers for single-stage production"."""
     return r
 
 
-@compiled
+@bare
 def saf(r: float, n: float, s: float, w: float) -> float:
     """Smallest area first. Source: Carastan-Santos et al. (2019), "One can only gain"."""
     return r * n
 
 
-@compiled
+@bare
 def areaxt(r: float, n: float, s: float, w: float) -> float:
     """Smallest area times runtime first; no published source (the area of SAF weighted by r)."""
     return r * n * max(r, 10.0)
 
 
-@compiled
+@bare
 def f1(r: float, n: float, s: float, w: float) -> float:
     """F1. Source: Carastan-Santos, de Camargo (2017), "Obtaining dynamic scheduling policies"."""
     return _log10(r) * n + 870.0 * _log10(s)
 
 
-@compiled
+@bare
 def f2(r: float, n: float, s: float, w: float) -> float:
     """F2. Source: as F1."""
     return math.sqrt(r) * n + 25600.0 * _log10(s)
 
 
-@compiled
+@bare
 def f3(r: float, n: float, s: float, w: float) -> float:
     """F3. Source: as F1."""
     return r * n + 6860000.0 * _log10(s)
 
 
-@compiled
+@bare
 def f4(r: float, n: float, s: float, w: float) -> float:
     """F4. Source: as F1."""
     return r * math.sqrt(n) + 530000.0 * _log10(s)
 
 
-@compiled
+@bare
 def wfp3(r: float, n: float, s: float, w: float) -> float:
     """Wait over request, cubed, times width.
 
@@ -86,13 +86,13 @@ def wfp3(r: float, n: float, s: float, w: float) -> float:
     return -((w / r) ** 3) * n
 
 
-@compiled
+@bare
 def unicep(r: float, n: float, s: float, w: float) -> float:
     """Wait over request times log of width. Source: Tang et al. (2009), as RLScheduler codes it."""
     return -(w + 1e-15) / (math.log2(n + 1e-15) * r)
 
 
-@compiled
+@bare
 def wfp3_published(r: float, n: float, s: float, w: float) -> float:
     """WFP3 with the wait of RLScheduler's code, -1 - s, which has the wrong sign.
 
@@ -101,7 +101,7 @@ def wfp3_published(r: float, n: float, s: float, w: float) -> float:
     return wfp3(r, n, s, -1.0 - s)
 
 
-@compiled
+@bare
 def unicep_published(r: float, n: float, s: float, w: float) -> float:
     """UNICEP with the wait of RLScheduler's code, -1 - s, which has the wrong sign.
 
@@ -116,7 +116,7 @@ _NAMES: Final = (
 )  # fmt: skip
 
 
-@compiled
+@bare
 def key_of(number: int, r: float, n: float, s: float, w: float) -> float:
     """The key of one task by the rule of a number (its place in RULES)."""
     if number == 0:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from headway.schedule.backfill import reservation
-from headway.schedule.compiled import compiled
+from headway.schedule.compiled import bare, compiled
 from headway.schedule.rules import key_of
 from headway.simulate.structures import Running, release, run, running_of
 
@@ -67,7 +67,7 @@ def simulate_commit(
     return line.start_s
 
 
-@compiled
+@bare
 def _pick(jobs: Jobs, line: Line, number: int, is_static: bool) -> int:
     """The place of the first by the rule."""
     best, best_key = 0, np.inf
@@ -82,7 +82,7 @@ def _pick(jobs: Jobs, line: Line, number: int, is_static: bool) -> int:
     return best
 
 
-@compiled
+@bare
 def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
     """Move time until the committed task fits; its place then."""
     counts, running, needed = line.counts, line.running, jobs.procs[committed]
@@ -105,7 +105,7 @@ def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
     return place
 
 
-@compiled
+@bare
 def _move(jobs: Jobs, line: Line) -> None:
     """Move time to the next event and take it: one arrival or one end."""
     j = line.counts[ARRIVED]
@@ -121,7 +121,7 @@ def _move(jobs: Jobs, line: Line) -> None:
     line.counts[FREE] += jobs.procs[ending]
 
 
-@compiled
+@bare
 def _next_end(jobs: Jobs, line: Line) -> tuple[int, float]:
     """The running task that ends first, the one in the lowest slot on a tie, and when."""
     ending, first_s = -1, np.inf
@@ -133,7 +133,7 @@ def _next_end(jobs: Jobs, line: Line) -> tuple[int, float]:
     return ending, first_s
 
 
-@compiled
+@bare
 def _start(jobs: Jobs, line: Line, place: int) -> None:
     j, now_s, counts = line.waiting[place], line.now_s[0], line.counts
     counts[WAITING] -= 1

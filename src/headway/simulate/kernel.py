@@ -21,7 +21,7 @@ import numpy as np
 
 from headway.errors import ConfigError
 from headway.schedule import backfill as easy
-from headway.schedule.compiled import compiled
+from headway.schedule.compiled import bare, compiled
 from headway.schedule.rules import key_of
 from headway.schedule.siblings import KEPT, Siblings, nobody, shift_of, weight_of
 from headway.simulate import structures
@@ -165,7 +165,7 @@ def _empty(n: int, total_procs: int) -> Machine:
     )
 
 
-@compiled
+@bare
 def _arrive(jobs: Jobs, machine: Machine, j: int, by: int, by_key: bool) -> None:
     key = jobs.key[j] if by_key else float(j)
     enqueue(machine.queue, key, j, jobs.procs[j], jobs.backfill_s[j])
@@ -217,7 +217,7 @@ def _teach(jobs: Jobs, queue: Queue, siblings: Siblings, learned: Floats, ended:
         rekey(queue, is_moved, keys)
 
 
-@compiled
+@bare
 def _start(jobs: Jobs, machine: Machine, place: int, now_s: float) -> None:
     j = machine.queue.task[place]
     dequeue(machine.queue, place)
@@ -227,7 +227,7 @@ def _start(jobs: Jobs, machine: Machine, place: int, now_s: float) -> None:
     run(machine.running, now_s + jobs.reserve_s[j], j, jobs.procs[j])
 
 
-@compiled
+@bare
 def _head(jobs: Jobs, machine: Machine, now_s: float, number: int, by: int, by_key: bool) -> int:
     """The place in the queue, which is not empty, of the first by the rule."""
     queue = machine.queue
@@ -250,7 +250,7 @@ def _head(jobs: Jobs, machine: Machine, now_s: float, number: int, by: int, by_k
     return best
 
 
-@compiled
+@bare
 def _schedule(
     jobs: Jobs,
     machine: Machine,
@@ -287,7 +287,7 @@ def _schedule(
     _walk(jobs, machine, place, at_s, spare, now_s)
 
 
-@compiled
+@bare
 def _walk(jobs: Jobs, machine: Machine, place: int, at_s: float, spare: int, now_s: float) -> None:
     """Start each from `place` on that does not delay the reservation at at_s."""
     queue, free = machine.queue, machine.free
@@ -305,7 +305,7 @@ def _walk(jobs: Jobs, machine: Machine, place: int, at_s: float, spare: int, now
         place += was_first
 
 
-@compiled
+@bare
 def _grow(jobs: Jobs, machine: Machine, now_s: float) -> None:
     """Move the believed end of each task that outlived it, by steps and up to its limit."""
     running = machine.running

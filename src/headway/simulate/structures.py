@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from headway.schedule.compiled import compiled
+from headway.schedule.compiled import bare, compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def running_of(capacity: int, n: int) -> Running:
     )
 
 
-@compiled
+@bare
 def push(heap: Heap, key: float, task: int) -> None:
     """Put a task into the heap."""
     i = heap.size[0]
@@ -110,7 +110,7 @@ def push(heap: Heap, key: float, task: int) -> None:
     heap.task[i] = task
 
 
-@compiled
+@bare
 def pop(heap: Heap) -> int:
     """Take the task with the smallest key out of a heap that is not empty."""
     top = heap.task[0]
@@ -138,7 +138,7 @@ def pop(heap: Heap) -> int:
     return top
 
 
-@compiled
+@bare
 def first_at_least(key: Floats, first: int, last: int, sought: float) -> int:
     """The first i in [first, last) of a sorted array with key[i] >= sought, or last."""
     while first < last:
@@ -150,7 +150,7 @@ def first_at_least(key: Floats, first: int, last: int, sought: float) -> int:
     return first
 
 
-@compiled
+@bare
 def first_above(key: Floats, first: int, last: int, sought: float) -> int:
     """The first i in [first, last) of a sorted array with key[i] > sought, or last."""
     while first < last:
@@ -162,7 +162,7 @@ def first_above(key: Floats, first: int, last: int, sought: float) -> int:
     return first
 
 
-@compiled
+@bare
 def enqueue(queue: Queue, key: float, task: int, procs: int, backfill_s: float) -> int:
     """Put a task behind all of the same key; its place."""
     first, last = queue.bounds
@@ -182,7 +182,7 @@ def enqueue(queue: Queue, key: float, task: int, procs: int, backfill_s: float) 
     return place
 
 
-@compiled
+@bare
 def place_of(queue: Queue, key: float, task: int) -> int:
     """Where a waiting task of that key stands."""
     place = first_at_least(queue.key, queue.bounds[0], queue.bounds[1], key)
@@ -191,7 +191,7 @@ def place_of(queue: Queue, key: float, task: int) -> int:
     return place
 
 
-@compiled
+@bare
 def dequeue(queue: Queue, place: int) -> None:
     """Take the task at a place out."""
     first, last = queue.bounds
@@ -231,7 +231,7 @@ def rekey(queue: Queue, is_changed: NDArray[np.bool_], keys: Floats) -> None:
         queue.procs[place], queue.backfill_s[place] = procs[i], backfill_s[i]
 
 
-@compiled
+@bare
 def run(running: Running, end_s: float, task: int, procs: int) -> None:
     """Add a task that is believed to end at end_s."""
     size = running.size[0]
@@ -243,7 +243,7 @@ def run(running: Running, end_s: float, task: int, procs: int) -> None:
     _insert(running, size, end_s, task, procs)
 
 
-@compiled
+@bare
 def release(running: Running, task: int) -> None:
     """Take out a task."""
     size = running.size[0] - 1
@@ -256,7 +256,7 @@ def release(running: Running, task: int) -> None:
     running.slot[running.slot_task[size]] = slot
 
 
-@compiled
+@bare
 def believe(running: Running, task: int, end_s: float) -> None:
     """Change the end that is believed of a task."""
     slot, others = running.slot[task], running.size[0] - 1
@@ -265,7 +265,7 @@ def believe(running: Running, task: int, end_s: float) -> None:
     _insert(running, others, end_s, task, running.slot_procs[slot])
 
 
-@compiled
+@bare
 def _insert(running: Running, others: int, end_s: float, task: int, procs: int) -> None:
     place = first_above(running.end_s, 0, others, end_s)
     for i in range(others, place, -1):
@@ -277,7 +277,7 @@ def _insert(running: Running, others: int, end_s: float, task: int, procs: int) 
     running.procs[place] = procs
 
 
-@compiled
+@bare
 def _remove(running: Running, others: int, end_s: float, task: int) -> None:
     place = first_at_least(running.end_s, 0, others + 1, end_s)
     while running.task[place] != task:
