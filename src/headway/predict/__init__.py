@@ -35,13 +35,11 @@ def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Confor
     columns = [name for name in names if is_memory or ".memory_" not in name]
     families = _MEMORY_FAMILIES if is_memory else _FAMILIES
     statistic = "memory_mean_log" if is_memory else "ewma_log"
-    boosted = Boosted(
-        columns,
-        anchors=[f"{family}.{statistic}" for family in families],
-        cap="" if is_memory else "limit_s",
-        seed=seed,
-    )
-    return Conformal(First([boosted, Nearest(families, is_memory=is_memory, levels=LEVELS)]))
+    cap = "" if is_memory else "limit_s"
+    anchors = [f"{family}.{statistic}" for family in families]
+    boosted = Boosted(columns, anchors=anchors, cap=cap, seed=seed)
+    nearest = Nearest(families, is_memory=is_memory, levels=LEVELS)
+    return Conformal(First([boosted, nearest]), cap=cap)
 
 
 def save(predictor: Conformal) -> dict[str, bytes]:

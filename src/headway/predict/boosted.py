@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.errors import ConfigError
+from headway.predict.single_row import SingleRow
 from headway.records import Estimate
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Levels that are fitted; others are read between and beyond them by whoever serves."""
 
 _FIRST_FIT: Final = 50  # outcomes before the first fit
-_GROWTH: Final = 1.5  # early on, refit when the outcomes have grown by this factor
-_EVERY: Final = 5000  # later, after so many outcomes
+_GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
+_EVERY: Final = 6000  # later, after so many outcomes
 _EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
 _MODELS: Final = ("target", "ratio")
 _SETTINGS: Final[dict[str, Any]] = {
@@ -46,7 +47,7 @@ class Boosted:
     Each level is the mean of two models: one of the target itself and one of its ratio to the
     nearest history (`anchors`), which carries over to users never seen. Refits happen after
     fixed counts of outcomes, so that learning them in one call or in many is the same: at 50,
-    then each time they have grown by half, later after every 5,000 or 5 %.
+    then each time they have grown by 60 %, later after every 6,000 or 5 %.
     Where an outcome is censored, y is a lower bound: such a row counts in a refit only for the
     levels whose last fit lies below it (there the direction of the error is known), and for all
     levels in the first fit. A runtime that was cut at the limit is not censored: the target is
@@ -80,6 +81,8 @@ class Boosted:
         self._learned, self._fits, self._next_fit = 0, 0, _FIRST_FIT
         self._version = ""
         self._boosters: list[list[Any]] = []  # for each level: of the target, of the ratio
+        self._single: SingleRow | None = None  # prepared at the first single row after a fit
+        self._places: tuple[tuple[str, ...], list[int]] = ((), [])
 
     def predict(self, x: Features) -> Estimate:
         """The fitted levels for each row; refused before the first fit."""
@@ -89,8 +92,11 @@ class Boosted:
         if self._boosters and n:
             self._check(x)
             rows, anchored = self._chosen(x), self._anchor(x)
-            for i in range(q):
-                quantiles[:, i] = self._level(i, rows, anchored)
+            if n == 1:
+                quantiles[0] = self._levels_of_one(rows, anchored)
+            else:
+                for i in range(q):
+                    quantiles[:, i] = self._level(i, rows, anchored)
             quantiles = np.sort(quantiles, axis=1)
             if self._cap:
                 quantiles = np.fmin(quantiles, np.log1p(x.column(self._cap) * 1.01 + 60.0)[:, None])
@@ -181,7 +187,9 @@ class Boosted:
 
     def _chosen(self, x: Features) -> Floats:
         """The columns this predictor looks at, (n, d)."""
-        return x.values[:, [x.names.index(name) for name in self._columns]]
+        if self._places[0] is not x.names:
+            self._places = (x.names, [x.names.index(name) for name in self._columns])
+        return x.values[:, self._places[1]]
 
     def _anchor(self, x: Features) -> Floats:
         """The log of the target in the nearest history that there is, (n,)."""
@@ -195,6 +203,14 @@ class Boosted:
         plain, ratio = self._boosters[level]
         whole = plain.predict(rows, num_threads=1)
         return 0.5 * (whole + ratio.predict(rows, num_threads=1) + anchored)
+
+    def _levels_of_one(self, row: Floats, anchored: Floats) -> Floats:
+        """All levels of the log target for one row (1, d), through the fast call."""
+        if self._single is None:
+            boosters = [booster for both in self._boosters for booster in both]
+            self._single = SingleRow(boosters, len(self._columns))
+        answers = self._single.predict(row[0])
+        return 0.5 * (answers[::2] + answers[1::2] + anchored)
 
     def _fit(self) -> None:
         """Fit all levels anew on the latest outcomes."""
@@ -222,6 +238,7 @@ class Boosted:
         with ThreadPoolExecutor(2) as threads:
             self._boosters = list(threads.map(fitted, range(len(self.levels))))
         self._fits += 1
+        self._single = None
         grown = max(_EVERY, int(_EVERY_SHARE * self._learned))
         self._next_fit = self._learned + min(grown, int((_GROWTH - 1.0) * self._learned))
 

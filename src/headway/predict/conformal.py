@@ -186,8 +186,13 @@ class Conformal:
         levels: Sequence[float] = LEVELS,
         window: int = 2_000,
         step: float = 0.005,
+        cap: str = "",
     ) -> None:
-        """Wrap a predictor; calibrate on its latest `window` scores."""
+        """Wrap a predictor; calibrate on its latest `window` scores.
+
+        cap: the column of a limit that no answer exceeds by more than 5 % and two minutes (of
+        four archived workloads 0.1 to 0.6 % of the runtimes do).
+        """
         self.levels = np.array(levels, dtype=np.float64)
         self._base = base
         self._normal = np.array([NormalDist().inv_cdf(level) for level in levels])
@@ -195,6 +200,7 @@ class Conformal:
         self._n = np.zeros(1, dtype=np.int64)
         self._corrections = np.zeros(len(levels))
         self._past, self._step = np.zeros((_PAST, len(levels))), step
+        self._cap = cap
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
@@ -252,7 +258,8 @@ class Conformal:
         stream = io.BytesIO()
         np.savez_compressed(
             stream, levels=self.levels, window=self._window, sorted=self._sorted, n=self._n,
-            corrections=self._corrections, past=self._past, step=np.array(self._step),
+            corrections=self._corrections, past=self._past,
+            step=np.array(self._step), cap=np.array(self._cap),
         )  # fmt: skip
         return {"conformal.npz": stream.getvalue()} | self._base.save()
 
@@ -265,6 +272,7 @@ class Conformal:
             levels=arrays["levels"].tolist(),
             window=len(arrays["window"]),
             step=float(arrays["step"]),
+            cap=str(arrays["cap"]),
         )
         own._window, own._sorted, own._n = arrays["window"], arrays["sorted"], arrays["n"]
         own._corrections, own._past = arrays["corrections"], arrays["past"]
@@ -283,6 +291,9 @@ class Conformal:
             self._step, out,
         )  # fmt: skip
         quantiles = np.maximum(np.expm1(out), 0.0)
+        if self._cap:
+            most = x.column(self._cap) * 1.05 + 120.0
+            quantiles = np.where(np.isnan(out), out, np.fmin(quantiles, most[:, None]))
         middle = int(np.argmin(np.abs(self.levels - 0.5)))
         return Estimate(
             value=quantiles[:, middle],

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headway.features import NAMES, History, _events
+from headway.features import NAMES, History
+from headway.features.history import _events
 from headway.records import Task, task_fields
 from headway.tables import frame
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from headway.features_history import (
+from headway.features.running import (
     END,
     LOOK,
     SLOT_WIDTH,
