@@ -13,8 +13,8 @@ LAYERS = [
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
     ["engine", "cycle", "executor", "optimize"],
-    ["config", "report", "serve", "dashboard"],
-    ["cli", "demo"],
+    ["config", "demo", "report", "serve", "dashboard"],
+    ["cli"],
 ]
 LAYER = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
@@ -62,7 +62,9 @@ def test_heavy_libraries_are_imported_inside_functions():
     wrong = []
     for _, path in files():
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
-                wrong += [f"{path.name}: {n}" for n in names if str(n).split(".")[0] in heavy]
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            wrong += [f"{path.name}: {name}" for name in names if name.split(".")[0] in heavy]
     assert wrong == []
