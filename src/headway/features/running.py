@@ -338,21 +338,10 @@ def _count_end(s: Floats, now: float, outcome: Floats) -> None:
 
 @njit(cache=True)
 def advance(
-    first: int,
-    kinds: Integers,
-    rows: Integers,
-    at_s: Floats,
-    parts: Integers,
-    outcomes: Floats,
-    families: Integers,
-    row_tickets: Integers,
-    slots: Floats,
-    tickets: Floats,
-    table: Hashes,
-    counters: Integers,
-    values: Floats,
-    begin: int,
-) -> int:
+    first: int, kinds: Integers, rows: Integers, at_s: Floats, parts: Integers, outcomes: Floats,
+    families: Integers, row_tickets: Integers, slots: Floats, tickets: Floats, table: Hashes,
+    counters: Integers, values: Floats, begin: int,
+) -> int:  # fmt: skip
     """Apply events from `first` on in their order and write the history at each SUBMIT or LOOK.
 
     Gives the number of the first event that was not applied for want of room: the caller makes

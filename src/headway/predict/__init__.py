@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Boosted", "Conformal", "First", "Nearest", "Recent", "load", "predictor_for", "save"]
 
 TARGETS = ("runtime_s", "memory_bytes")
+_FIRST_FIT, _MEMORY_FIRST_FIT = 50, 3_000  # on less, trees gave less memory than was needed
 _FAMILIES = ("user_shape", "name_shape", "user", "name", "all")
 _MEMORY_FAMILIES = ("name_shape", "user_shape", "user_name", "name", "user", "all")
 
@@ -37,7 +38,8 @@ def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Confor
     statistic = "memory_mean_log" if is_memory else "ewma_log"
     cap = "" if is_memory else "limit_s"
     anchors = [f"{family}.{statistic}" for family in families]
-    boosted = Boosted(columns, anchors=anchors, cap=cap, seed=seed)
+    first_fit = _MEMORY_FIRST_FIT if is_memory else _FIRST_FIT
+    boosted = Boosted(columns, anchors=anchors, cap=cap, seed=seed, first_fit=first_fit)
     nearest = Nearest(families, is_memory=is_memory, levels=LEVELS)
     return Conformal(First([boosted, nearest]), cap=cap)
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Levels that are fitted; others are read between and beyond them by whoever serves."""
 
-_FIRST_FIT: Final = 50  # outcomes before the first fit
 _GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
 _EVERY: Final = 6000  # later, after so many outcomes
 _EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
@@ -46,8 +45,8 @@ class Boosted:
 
     Each level is the mean of two models: one of the target itself and one of its ratio to the
     nearest history (`anchors`), which carries over to users never seen. Refits happen after
-    fixed counts of outcomes, so that learning them in one call or in many is the same: at 50,
-    then each time they have grown by 60 %, later after every 6,000 or 5 %.
+    fixed counts of outcomes, so that learning them in one call or in many is the same: at
+    `first_fit`, then each time they have grown by 60 %, later after every 6,000 or 5 %.
     Where an outcome is censored, y is a lower bound: such a row counts in a refit only for the
     levels whose last fit lies below it (there the direction of the error is known), and for all
     levels in the first fit. A runtime that was cut at the limit is not censored: the target is
@@ -64,11 +63,13 @@ class Boosted:
         window: int = 20_000,
         rounds: int = 50,
         seed: int = 0,
+        first_fit: int = 50,
     ) -> None:
         """Look at the named columns, at most at the latest `window` outcomes.
 
         anchors: columns with logs of the target, the nearest history first; cap: the column of
-        the limit that no answer exceeds by more than 1 % and a minute.
+        the limit that no answer exceeds by more than 1 % and a minute; first_fit: outcomes
+        before the first fit.
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._columns, self._anchors, self._cap = tuple(columns), tuple(anchors), cap
@@ -78,7 +79,9 @@ class Boosted:
         self._anchored = np.zeros(0)
         self._censored = np.zeros(0, dtype=bool)
         self._waiting: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = []
-        self._learned, self._fits, self._next_fit = 0, 0, _FIRST_FIT
+        self._learned, self._fits, self._next_fit = 0, 0, first_fit
+        self._first_fit = first_fit
+        self._usual = 0.0  # the log of the target where there is no anchor
         self._version = ""
         self._boosters: list[list[Any]] = []  # for each level: of the target, of the ratio
         self._single: SingleRow | None = None  # prepared at the first single row after a fit
@@ -88,10 +91,10 @@ class Boosted:
         """The fitted levels for each row; refused before the first fit."""
         n, q = len(x), len(self.levels)
         quantiles = np.full((n, q), np.nan)
-        reason = "" if self._boosters else f"fewer than {_FIRST_FIT} outcomes to learn from"
+        reason = "" if self._boosters else f"fewer than {self._first_fit} outcomes to learn from"
         if self._boosters and n:
             self._check(x)
-            rows, anchored = self._chosen(x), self._anchor(x)
+            rows, anchored = self._chosen(x), np.nan_to_num(self._anchor(x), nan=self._usual)
             if n == 1:
                 quantiles[0] = self._levels_of_one(rows, anchored)
             else:
@@ -135,8 +138,9 @@ class Boosted:
         words = {
             "columns": self._columns, "anchors": self._anchors, "cap": self._cap,
             "levels": self.levels.tolist(), "window": self._window, "rounds": self._rounds,
-            "seed": self._seed, "learned": self._learned, "fits": self._fits,
-            "next_fit": self._next_fit, "version": self._version,
+            "seed": self._seed, "first_fit": self._first_fit,
+            "learned": self._learned, "fits": self._fits,
+            "next_fit": self._next_fit, "version": self._version, "usual": self._usual,
         }  # fmt: skip
         stream = io.BytesIO()
         np.savez_compressed(
@@ -152,10 +156,11 @@ class Boosted:
     def load(cls, files: Mapping[str, bytes]) -> Boosted:
         """A Boosted as it was saved."""
         words = json.loads(files["boosted.json"])
-        settings = ("anchors", "cap", "levels", "window", "rounds", "seed")
+        settings = ("anchors", "cap", "levels", "window", "rounds", "seed", "first_fit")
         boosted = cls(words["columns"], **{name: words[name] for name in settings})
         boosted._learned, boosted._fits = words["learned"], words["fits"]
         boosted._next_fit, boosted._version = words["next_fit"], words["version"]
+        boosted._usual = words["usual"]
         arrays = np.load(io.BytesIO(files["boosted.npz"]))
         boosted._x, boosted._y = arrays["x"], arrays["y"]
         boosted._anchored, boosted._censored = arrays["anchored"], arrays["censored"]
@@ -192,11 +197,11 @@ class Boosted:
         return x.values[:, self._places[1]]
 
     def _anchor(self, x: Features) -> Floats:
-        """The log of the target in the nearest history that there is, (n,)."""
+        """The log of the target in the nearest history, (n,); NaN = there is none."""
         anchor = np.full(len(x), np.nan)
         for name in self._anchors:
             anchor = np.where(np.isnan(anchor), x.column(name), anchor)
-        return np.nan_to_num(anchor, nan=0.0)
+        return anchor
 
     def _level(self, level: int, rows: Floats, anchored: Floats) -> Floats:
         """One level of the log target, (n,)."""
@@ -217,8 +222,10 @@ class Boosted:
         import lightgbm
 
         self._gather()
-        x, y, anchored = self._x, self._y, self._anchored
+        x, y = self._x, self._y
         weights = [self._weights(level) for level in range(len(self.levels))]
+        self._usual = float(np.median(y))
+        anchored = np.nan_to_num(self._anchored, nan=self._usual)
         binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
         shared = [
             lightgbm.Dataset(x, target, params=binned, free_raw_data=False).construct()
@@ -248,6 +255,7 @@ class Boosted:
             return None
         weights = np.ones(len(self._y))
         at = np.flatnonzero(self._censored)
-        fitted = self._level(level, self._x[at], self._anchored[at])
+        anchored = np.nan_to_num(self._anchored[at], nan=self._usual)
+        fitted = self._level(level, self._x[at], anchored)
         weights[at] = np.where(fitted < self._y[at], 1.0, 0.0)
         return weights

@@ -184,7 +184,7 @@ class Conformal:
         base: Refitted,
         *,
         levels: Sequence[float] = LEVELS,
-        window: int = 2_000,
+        window: int = 3_000,
         step: float = 0.005,
         cap: str = "",
     ) -> None:
