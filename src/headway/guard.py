@@ -33,7 +33,9 @@ def within(least_memory_bytes: int, most_memory_bytes: int) -> Guard:
     >>> state = ClusterState(
     ...     cluster="c", at_s=0.0, queued=(), running=(), total_cpus=1, free_cpus=1
     ... )
-    >>> decision = Decision(decision_id="1", at_s=0.0, cluster="c", id="7", memory_bytes=5)
+    >>> decision = Decision(
+    ...     decision_id="1", at_s=0.0, cluster="c", id="7", action="size", memory_bytes=5
+    ... )
     >>> within(10, 20)(decision, state)
     '5 bytes are outside 10..20'
     """
