@@ -175,6 +175,9 @@ def _lags(x: Features) -> Integers:
 class Conformal:
     """Any predictor, with levels that hold on the outcomes that come.
 
+    The value stays the wrapped predictor's own: moving it with the level 0.5 cost 8 % of the
+    error of log runtimes on one trace and 1 % on another.
+
     Source: Vovk et al. (2005), conformal predictive systems, over a rolling window; Gibbs, Candes
     (2021), equation 2, for the correction, here of the normal score instead of the level.
     """
@@ -294,9 +297,8 @@ class Conformal:
         if self._cap:
             most = x.column(self._cap) * 1.05 + 120.0
             quantiles = np.where(np.isnan(out), out, np.fmin(quantiles, most[:, None]))
-        middle = int(np.argmin(np.abs(self.levels - 0.5)))
         return Estimate(
-            value=quantiles[:, middle],
+            value=base.value.copy(),
             levels=self.levels,
             quantiles=quantiles,
             made_by=np.char.add("conformal ", base.made_by.astype("U48")),
