@@ -5,10 +5,10 @@
 Whole traces of HEADWAY_DATA, one core, EASY with requested times; cases take turns in every
 repetition, compiling is not counted. Seconds are the processor's, so that other work on the
 machine counts less; on an idle one they are the clock's. Baselines in the same run: a
-straightforward event loop in numba (a queue sorted and walked at every event, running tasks scanned and sorted for the
-reservation), whose schedule must be equal task by task; and AccaSim (PyPI), in an environment of
-its own whose python `--accasim` names, on two parts of HPC2N as 240 nodes of one processor (what a
-machine of equal processors is to it), with its outputs switched off.
+straightforward event loop in numba (a queue sorted and walked at every event, running tasks
+scanned and sorted for the reservation), whose schedule must be equal task by task; and AccaSim
+(PyPI), in an environment of its own whose python `--accasim` names, on two parts of HPC2N as 240
+nodes of one processor (what a machine of equal processors is to it), its outputs switched off.
 """
 
 from __future__ import annotations

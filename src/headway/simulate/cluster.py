@@ -33,8 +33,7 @@ class SimulatedCluster:
                 raise ConfigError(f"task {task.id} must have a start and an end to be replayed")
             if _cpus(task) > total_cpus:
                 raise ConfigError(f"task {task.id} takes {_cpus(task)} of {total_cpus} processors")
-        self.name, self.total_cpus = name, total_cpus
-        self.free_cpus = total_cpus
+        self.name, self.total_cpus, self.free_cpus = name, total_cpus, total_cpus
         self._coming = sorted(tasks, key=lambda task: task.submitted_s)
         self.now_s = self._coming[0].submitted_s if tasks else 0.0
         self._arrived = 0
@@ -109,8 +108,8 @@ class SimulatedCluster:
 
     def _arrive(self) -> None:
         truth = self._coming[self._arrived]
-        self._arrived += 1
         key = (truth.id, truth.attempt)
+        self._arrived += 1
         self._truth[key] = truth
         self._queued[key] = replace(
             truth, cluster=self.name, state="pending", started_s=None, ended_s=None, node=None,
