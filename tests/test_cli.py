@@ -1,0 +1,131 @@
+"""The command line as others script against it: real processes, exit statuses, one document."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tests.made_history import swf_text
+
+COMMAND = [sys.executable, "-m", "headway.cli"]
+
+
+def headway(*words, cwd, **options):
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, cwd=cwd, **options
+    )
+
+
+@pytest.fixture
+def trace(tmp_path):
+    path = tmp_path / "made.swf"
+    path.write_text(swf_text(120))
+    return path
+
+
+def refused(run):
+    """The one sentence on stderr of a command that ended with status 2."""
+    assert run.returncode == 2, run.stderr
+    assert run.stdout == ""
+    assert "Traceback" not in run.stderr
+    return run.stderr
+
+
+def test_the_version_is_printed(tmp_path):
+    assert headway("--version", cwd=tmp_path).stdout.strip() == "0.1.0"
+
+
+def test_import_counts_and_the_second_time_adds_nothing(trace, tmp_path):
+    first = json.loads(headway("import", trace, "--json", cwd=tmp_path).stdout)
+    again = json.loads(headway("import", trace, "--json", cwd=tmp_path).stdout)
+    counts = {"read": 120, "stored": 120, "duplicate": 0, "quarantined": 0}
+    assert first["records"].items() >= counts.items()
+    assert (again["records"]["stored"], again["records"]["duplicate"]) == (0, 120)
+
+
+def test_simulate_prints_one_row_for_each_policy(trace, tmp_path):
+    run = headway("simulate", trace, "--policy", "fcfs,saf", "--json", cwd=tmp_path)
+    rows = json.loads(run.stdout)
+    assert [row["policy"] for row in rows] == ["fcfs", "saf"]
+    assert run.returncode == 0
+
+
+def test_optimize_writes_the_report_and_leaves_models(trace, tmp_path):
+    run = headway("optimize", trace, "--json", cwd=tmp_path)
+    document = json.loads(run.stdout)
+    assert run.returncode == 0, run.stderr
+    assert {"records", "requests", "prediction", "schedules", "gain", "seconds"} <= set(document)
+    assert (tmp_path / "report" / "index.html").exists()
+    assert json.loads((tmp_path / "report" / "summary.json").read_text())["gain"]
+    assert sorted(p.name for p in (tmp_path / ".headway" / "models").iterdir()) == [
+        "history", "memory", "runtime",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["import", "nowhere.swf"], "nowhere.swf"),
+        (["import", "."], "folder"),
+        (["import", "empty.swf"], "empty"),
+        (["import", "binary.swf"], "binary.swf"),
+        (["import", "made.swf", "--format", "cobol"], "format must be one of"),
+        (["import", "made.swf", "--map", "nonsense"], "map must be"),
+        (["optimize", "made.swf", "--price-core-hour", "-1"], "price_core_hour"),
+        (["simulate", "made.swf", "--policy", "lifo"], "policy must be one of"),
+        (["simulate", "made.swf", "--procs", "-3"], "procs"),
+        (["simulate", "made.swf", "--runtimes", "wished"], "runtimes must be"),
+        (["simulate", "made.swf", "--start", "119", "--jobs", "5"], "start and jobs"),
+        (["replay", "made.swf", "--target", "luck"], "target must be one of"),
+        (["optimize"], "HISTORY"),
+        (["fly"], "fly"),
+    ],
+)
+def test_wrong_usage_and_unreadable_input_are_one_sentence(trace, tmp_path, words, sentence):
+    (tmp_path / "empty.swf").write_text("")
+    (tmp_path / "binary.swf").write_bytes(bytes(range(256)) * 100)
+    assert sentence in refused(headway(*words, cwd=tmp_path))
+
+
+def test_a_truncated_gzip_leaves_nothing(tmp_path):
+    import gzip
+
+    whole = gzip.compress(swf_text(2000).encode())
+    path = tmp_path / "cut.swf.gz"
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "cut.swf.gz" in refused(headway("import", path, cwd=tmp_path))
+    path.write_bytes(whole)
+    records = json.loads(headway("import", path, "--json", cwd=tmp_path).stdout)["records"]
+    assert (records["stored"], records["duplicate"]) == (2000, 0)
+
+
+def test_a_full_disk_is_one_sentence_and_the_next_run_continues(trace, tmp_path):
+    def little_room():
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    run = headway("import", trace, cwd=tmp_path, preexec_fn=little_room)
+    refused(run)
+    records = json.loads(headway("import", trace, "--json", cwd=tmp_path).stdout)["records"]
+    assert records["stored"] + records["duplicate"] == 120
+
+
+def test_ctrl_c_is_one_sentence_and_the_next_run_continues(tmp_path):
+    path = tmp_path / "long.swf"
+    path.write_text(swf_text(20_000))
+    process = subprocess.Popen(
+        [*COMMAND, "import", str(path)],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while process.poll() is None and not (tmp_path / ".headway" / "log").exists():
+        time.sleep(0.01)  # nothing to wait on: the folder is the first thing that shows
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in stderr
+    records = json.loads(headway("import", path, "--json", cwd=tmp_path).stdout)["records"]
+    assert records["stored"] + records["duplicate"] == 20_000
