@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from headway.records import ClusterFacts
 
     Progress = Callable[[str, float], None]  # what is being done, share done in [0, 1]
+
+EARLIER_S: Final = 90 * 86400.0
 
 
 def open_traces(
@@ -74,8 +76,15 @@ def tasks_of(
 
 
 def _earlier(store: Store) -> pl.DataFrame | None:
-    """What the store held before, to see whether new records look alike."""
-    tasks = store.read("task", float("-inf"), float("inf"))
+    """The first EARLIER_S of the newest source in the store, to see whether new records look alike.
+
+    A part, so that a long log does not have to fit into memory.
+    """
+    known = store.read("cluster", float("-inf"), float("inf"))
+    if known.is_empty():
+        return None
+    newest_s = known["at_s"][-1]
+    tasks = store.read("task", newest_s, newest_s + EARLIER_S)
     return tasks if tasks.height else None
 
 
