@@ -131,7 +131,7 @@ def simulate_trace(
     if "predicted" in runtimes:
         what = "Replaying runtimes"
         replayed = replay(tasks, "runtime_s", progress=partial(progress, what))
-        predicted_s = recommend.quantile_of(workload, replayed.estimate, 0.5)
+        predicted_s = recommend.value_of(workload, replayed.estimate)
     return compare.rows(
         workload,
         policies,
@@ -263,8 +263,10 @@ def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workl
     reason = f"only {first} was simulated of {len(clusters)} clusters" if len(clusters) > 1 else ""
     if fact.total_cpus is None:
         return None, "schedules: no column says how many processors tasks took"
-    mine = tasks.with_row_index("row").filter(pl.col("cluster") == first)
-    if mine["started_s"].null_count() == mine.height:
+    mine = tasks.with_row_index("row").filter(
+        (pl.col("cluster") == first) & (pl.col("ended_s").is_not_null())
+    )
+    if mine.is_empty():
         return None, "schedules: no column says when tasks started or how long they ran"
     if mine["parents"].list.len().max():
         reason = "schedules: tasks that wait for others (a workflow graph) are not simulated yet"
@@ -276,7 +278,8 @@ def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workl
     if len(workload) < LEAST_TASKS or workload.submit_s[-1] <= workload.submit_s[0]:
         return None, f"schedules: {len(workload)} tasks are too few, {LEAST_TASKS} are needed"
     at = mine["row"].to_numpy().astype(np.int64)[workload.rows]
-    return replace(workload, rows=at), reason
+    left_out = int((tasks["cluster"] == first).sum()) - mine.height
+    return replace(workload, rows=at, without_runtime=workload.without_runtime + left_out), reason
 
 
 class _Steps:

@@ -38,7 +38,7 @@ def foresight(w):
 
 def test_a_refused_prediction_keeps_the_request():
     w = workload()
-    median_s = recommend.quantile_of(w, foresight(w), 0.5)
+    median_s = recommend.value_of(w, foresight(w))
     assert median_s[0] == w.requested_s[0]
     assert np.allclose(median_s[1:], w.runtime_s[1:])
 

@@ -78,11 +78,11 @@ def clairvoyant_plan(workload: Workload) -> Plan:
 
 
 def predicted_plans(workload: Workload, estimate: Estimate) -> list[Plan]:
-    """Every standard rule ordered by predicted medians, with room reserved by requests."""
-    median_s = quantile_of(workload, estimate, 0.5)
+    """Every standard rule ordered by predicted runtimes, with room reserved by requests."""
+    value_s = value_of(workload, estimate)
     plans = []
     for name in STANDARD:
-        order = order_by(rule_named(name), median_s, workload.procs, workload.submit_s)
+        order = order_by(rule_named(name), value_s, workload.procs, workload.submit_s)
         plans.append(
             Plan(
                 policy=name,
@@ -98,18 +98,18 @@ def predicted_plans(workload: Workload, estimate: Estimate) -> list[Plan]:
 def headway_plans(workload: Workload, estimate: Estimate, user: Ints) -> list[Plan]:
     """Orders by predicted area that follow what siblings turn out to take while a task waits.
 
-    The key is procs^a times the predicted median, moved by the outcomes of the same user's tasks
+    The key is procs^a times the predicted runtime, moved by the outcomes of the same user's tasks
     (user (n,) codes, -1 = not known; see schedule.siblings). Running tasks keep their requests as
     reservations; a task may go before the reservation if a quantile of its prediction, not its
     request, ends in time. The exponent and the quantile are what is chosen; both are our own,
     measured in benchmarks/learned_runtimes.py.
     """
-    median_s = quantile_of(workload, estimate, 0.5)
-    siblings = siblings_of(user, workload.procs, workload.requested_s, median_s)
+    value_s = value_of(workload, estimate)
+    siblings = siblings_of(user, workload.procs, workload.requested_s, value_s)
     plans = []
     for width in _WIDTHS:
         key = width * np.log(workload.procs) + siblings.log_runtime
-        order = Order(key, median_s, backfills_by_key=True, siblings=siblings)
+        order = Order(key, value_s, backfills_by_key=True, siblings=siblings)
         for level in _LEVELS:
             plans.append(
                 Plan(
@@ -125,15 +125,22 @@ def headway_plans(workload: Workload, estimate: Estimate, user: Ints) -> list[Pl
     return plans
 
 
-def quantile_of(workload: Workload, estimate: Estimate, level: float) -> Floats:
-    """One predicted quantile a task (n,), at least 1 s and at most the request; the request where
+def value_of(workload: Workload, estimate: Estimate) -> Floats:
+    """The predicted runtime of each task (n,), between 1 s and the request, which stands in where
     the prediction was refused.
     """
-    rows = _rows(workload, estimate)
-    column = int(np.argmin(np.abs(rows.levels - level)))
-    predicted = rows.quantiles[:, column]
+    return _within_request(workload, estimate.value[workload.rows])
+
+
+def quantile_of(workload: Workload, estimate: Estimate, level: float) -> Floats:
+    """The served quantile nearest to a level, (n,), within the same bounds."""
+    column = int(np.argmin(np.abs(estimate.levels - level)))
+    return _within_request(workload, estimate.quantiles[workload.rows, column])
+
+
+def _within_request(workload: Workload, predicted_s: Floats) -> Floats:
     asked_s = workload.requested_s
-    return np.where(np.isfinite(predicted), np.clip(predicted, 1.0, asked_s), asked_s)
+    return np.where(np.isfinite(predicted_s), np.clip(predicted_s, 1.0, asked_s), asked_s)
 
 
 def judge(workload: Workload, plan: Plan) -> Judged:
@@ -268,15 +275,3 @@ def _slowdown_of_part(workload: Workload, plan: Plan, rows: Ints, submit_s: Floa
     order = replace(order, key=order.key[rows], order_s=order.order_s[rows], siblings=siblings)
     start_s = simulate(part, order, plan.reserve_s[rows], backfill_s=plan.backfill_s[rows])
     return float(bounded_slowdown(start_s - submit_s, part.runtime_s).mean())
-
-
-def _rows(workload: Workload, estimate: Estimate) -> Estimate:
-    """The rows of an estimate of the whole table that belong to a workload's tasks."""
-    at = workload.rows
-    return replace(
-        estimate,
-        value=estimate.value[at],
-        quantiles=estimate.quantiles[at],
-        made_by=estimate.made_by[at],
-        refused=estimate.refused[at],
-    )
