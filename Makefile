@@ -4,21 +4,42 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
   command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+comma := ,
+TRACES := $(or $(HEADWAY_DATA),../shared/data)/scheduling/swf
+FILES := src tests benchmarks examples
 
-.PHONY: setup setup-real demo test test-real lint format bench docs clean
+# What pip does, as a line that grows; its errors come through as they are.
+define install
+set -o pipefail; PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check \
+  --progress-bar off -c constraints.txt -e '.[$(1)]' | { while read -r word rest; do case "$$word" in \
+  Collecting) printf .;; Installing) [[ "$$rest" == collected* ]] && printf ' installing ';; esac; done; echo; }
+endef
+
+.PHONY: setup setup-real demo test test-real lint format bench bench-traces docs clean
 
 setup: .venv/.ready
 
 .venv/.ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Headway needs Python 3.11 or newer: install python3 and python3-venv, or say make PYTHON=/path/to/python3"; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment: install the package python3-venv (Debian, Ubuntu)"; exit 2; }
-	@echo "Installing into .venv (once, a minute or two)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Headway needs Python 3.11 or newer, and $(PYTHON) is older: say make PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make a virtual environment: install the package python3-venv (Debian, Ubuntu: apt install python3-venv)"; exit 2; }
+	@echo "Installing into .venv, once; a dot is a package"
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(call install,test)
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
-setup-real: setup
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,real]'
+setup-real: .venv/.ready-real
+
+.venv/.ready-real: .venv/.ready
+	@echo "Installing what the tests against real servers need, once"
+	@$(call install,test$(comma)real)
+	@touch $@
+
+.venv/.ready-docs: .venv/.ready
+	@echo "Installing what the documentation needs, once"
+	@$(call install,test$(comma)docs)
+	@touch $@
 
 demo: setup
 	@$(BIN)/headway demo
@@ -30,19 +51,28 @@ test-real: setup-real
 	HEADWAY_REQUIRE_DATA=1 $(BIN)/python -m pytest --override-ini addopts= -q tests/real
 
 lint: setup
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check $(FILES)
+	$(BIN)/ruff format --check $(FILES)
 	$(BIN)/mypy
 
 format: setup
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format $(FILES)
+	$(BIN)/ruff check --fix $(FILES)
 
 bench: setup
-	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+	$(BIN)/python benchmarks/import_speed.py
+	$(BIN)/python benchmarks/store_speed.py
+	$(BIN)/python benchmarks/prediction_speed.py
+	@test -d "$(TRACES)" || echo "no traces in $(TRACES): set HEADWAY_DATA for the other benchmarks"
+	@test ! -d "$(TRACES)" || $(MAKE) --no-print-directory bench-traces
 
-docs: setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+bench-traces: setup
+	$(BIN)/python benchmarks/simulator_speed.py
+	@for name in HPC2N CTC-SP2; do (set -x; $(BIN)/python benchmarks/runtime_intervals.py $(TRACES)/$$name-*.swf.gz) || exit 1; done
+	$(BIN)/python benchmarks/learned_runtimes.py $(TRACES)/HPC2N-*.swf.gz $(TRACES)/CTC-SP2-*.swf.gz
+	$(BIN)/python benchmarks/optimize_histories.py $(TRACES)/*.swf.gz
+
+docs: .venv/.ready-docs
 	$(BIN)/mkdocs build --strict
 
 clean:
