@@ -8,9 +8,15 @@ STEPS_S = (60, 300, 900, 1800, 3600, 7200, 18000, 36000, 72000, 180000, 360000)
 
 
 class Textbook:
-    """key_at(j, wait_s): the key of a task that has waited so long."""
+    """key_at(j, wait_s): the key of a task that has waited so long.
 
-    def __init__(self, workload, key_at, backfills_by_key, reserve_s, backfill_s, grows=False):
+    on_end(j, waiting): called for each task that ends, in order of ends, ties by arrival.
+    """
+
+    def __init__(
+        self, workload, key_at, backfills_by_key, reserve_s, backfill_s, grows=False, on_end=None
+    ):
+        self.on_end = on_end
         self.workload, self.key_at, self.by_key = workload, key_at, backfills_by_key
         self.reserve_s, self.backfill_s, self.grows = reserve_s, backfill_s, grows
         self.start_s, self.believed_s, self.grown = np.full(len(workload), math.nan), {}, {}
@@ -36,6 +42,9 @@ class Textbook:
 
     def release(self):
         slot = 0
+        ended = [(self.end_of(j), j) for j in self.slots if self.end_of(j) <= self.now_s]
+        for _, j in sorted(ended) if self.on_end else []:
+            self.on_end(j, self.waiting)
         while slot < len(self.slots):
             j = self.slots[slot]
             if self.end_of(j) <= self.now_s:

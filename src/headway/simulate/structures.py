@@ -213,15 +213,22 @@ def rekey(queue: Queue, is_changed: NDArray[np.bool_], keys: Floats) -> None:
     Those that keep their keys stand sorted already: the others are sorted and merged in.
     """
     first, last = queue.bounds
-    changed = np.flatnonzero(is_changed)
-    changed = changed[np.argsort(keys[changed], kind="mergesort")]
     task, procs = queue.task[first:last].copy(), queue.procs[first:last].copy()
+    changed = np.flatnonzero(is_changed)
+    changed = changed[np.argsort(task[changed])]
+    changed = changed[np.argsort(keys[changed], kind="mergesort")]
     backfill_s = queue.backfill_s[first:last].copy()
     kept, moved = 0, 0
     for place in range(first, last):
         while kept < len(keys) and is_changed[kept]:
             kept += 1
-        if moved == len(changed) or (kept < len(keys) and keys[kept] <= keys[changed[moved]]):
+        is_kept = moved == len(changed)
+        if not is_kept and kept < len(keys):
+            other = changed[moved]
+            is_kept = keys[kept] < keys[other] or (
+                keys[kept] == keys[other] and task[kept] < task[other]
+            )
+        if is_kept:
             i = kept
             kept += 1
         else:
