@@ -277,9 +277,30 @@ def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workl
         return None, f"schedules: {error}"
     if len(workload) < LEAST_TASKS or workload.submit_s[-1] <= workload.submit_s[0]:
         return None, f"schedules: {len(workload)} tasks are too few, {LEAST_TASKS} are needed"
+    workload, guessed = _without_foresight(workload, mine)
+    reason = reason or guessed
     at = mine["row"].to_numpy().astype(np.int64)[workload.rows]
     left_out = int((tasks["cluster"] == first).sum()) - mine.height
     return replace(workload, rows=at, without_runtime=workload.without_runtime + left_out), reason
+
+
+def _without_foresight(workload: Workload, tasks: pl.DataFrame) -> tuple[Workload, str]:
+    """The workload with a request for each task that made none, and a sentence if there are any.
+
+    Such a task is taken to ask for the longest runtime of the first part of the history: its own
+    runtime, which the simulator would take, is what nobody knew.
+    """
+    asked = tasks["limit_s"].fill_null(0.0).to_numpy()[workload.rows]
+    is_silent = asked <= 0.0
+    if not is_silent.any():
+        return workload, ""
+    longest_s = float(workload.runtime_s[recommend.is_early(workload)].max())
+    requested_s = np.where(is_silent, longest_s, workload.requested_s)
+    sentence = (
+        f"requested runtimes of {is_silent.sum():,} simulated tasks: none is known, so each is "
+        f"taken to ask for {longest_s:,.0f} s, the longest of the first {recommend.SHARE:.0%}"
+    )
+    return replace(workload, requested_s=requested_s), sentence
 
 
 class _Steps:
