@@ -28,7 +28,7 @@ from headway.report.plots import (
     share_bar,
     use_bar,
 )
-from headway.report.words import RUNTIMES, policy_name, schedule_value, sorted_schedules
+from headway.report.words import RUNTIMES, percent, policy_name, schedule_value, sorted_schedules
 
 UNKNOWN: Final = "-"
 LOOKS: Final = {"requested": "request", "predicted": "headway", "true": "true"}
@@ -71,16 +71,14 @@ def schedules(document: dict[str, Any]) -> Html:
             by_policy.setdefault(name, []).append(
                 Mark(look=LOOKS.get(kind, "recent"), value=value, tip=tip)
             )
-    references = _references(rows)
     plot = dot_plot(
         list(by_policy.items()),
         label="Mean bounded slowdown of each schedule, lower is better; values in the table below",
-        references=[(value, name, look) for value, name, look in references],
+        references=_references(rows),
         strong=policy_name(part(document, "gain").get("policy")),
     )
     kinds = {str(r.get("runtimes")) for r in rows}
     named = [(LOOKS[k], RUNTIMES[k]) for k in ("requested", "predicted") if k in kinds]
-    lines = [f"{name}: {digits(value)}" for value, name, _ in references]
     judged = any(known(r.get("judged_mean_bounded_slowdown")) is not None for r in rows)
     what = "Mean bounded slowdown of the judged tasks" if judged else "Mean bounded slowdown"
     return section(
@@ -92,7 +90,6 @@ def schedules(document: dict[str, Any]) -> Html:
         ),
         legend(named),
         plot,
-        paragraph("Vertical lines: " + "; ".join(lines) + "." if lines else "", "note"),
         unfold("All schedules as a table", _schedule_table(rows)),
     )
 
@@ -106,11 +103,9 @@ def _references(rows: list[dict[str, Any]]) -> list[tuple[float, str, str]]:
         if value is None or value <= 0.0:
             continue
         if kind == ("fcfs", "requested"):
-            found.append(
-                (value, "dashed, the usual practice (first come, first served)", "request")
-            )
+            found.append((value, "usual practice", "request"))
         elif kind[1] == "true":
-            found.append((value, f"dotted, clairvoyant ({policy_name(kind[0])})", "true"))
+            found.append((value, "clairvoyant", "true"))
     return found
 
 
@@ -235,7 +230,7 @@ def _cost(document: dict[str, Any], use: dict[str, Any], price_of: str, unit: st
     if not price or cost is None:
         return ""
     currency = clean(prices.get("currency"), 12)
-    return f", worth {money(cost, currency)} at {money(price, currency)} a {unit}"
+    return f", worth {money(cost, currency)} at {price:g} {currency} a {unit}"
 
 
 def runtime_prediction(document: dict[str, Any]) -> Html:
@@ -251,22 +246,22 @@ def runtime_prediction(document: dict[str, Any]) -> Html:
         _error_lines(months)[0],
         label="Mean absolute error of runtimes by month; values in the table below",
         y_name=f"mean absolute error, {_error_lines(months)[1]}",
-        value=digits,
+        value=lambda y: f"{y:g}" if y < 1e4 else digits(y),
     )
     coverage = line_plot(
         [Line(name="95% intervals that held", look="headway", points=covered)],
         label="Share of 95% intervals that held by month; values in the table below",
-        y_name="share of 95% intervals that held",
+        y_name="share of 95% intervals that held (dashed: 95%)",
         value=lambda y: f"{100 * y:.3g}%",
         low=0.85,
-        reference=(0.95, "promised: 95%"),
+        reference=0.95,
     )
     pieces = [
         _accuracy(runtime),
         _figure("Error month by month", errors, class_="wide"),
         tag(
             "div",
-            _figure("Are promises kept?", calibration_plot(_pairs(runtime), label=_CALIBRATION)),
+            _promises(runtime),
             _figure("Coverage month by month", coverage),
             class_="pair",
         ),
@@ -276,7 +271,16 @@ def runtime_prediction(document: dict[str, Any]) -> Html:
     return section("runtime", "Predicting runtimes", paragraph(_asked_of(runtime)), *pieces)
 
 
-_CALIBRATION: Final = "Share promised by each quantile against the share that came"
+def _promises(prediction: dict[str, Any]) -> Html:
+    """Calibration with a word on how to read it."""
+    label = "Share promised by each quantile against the share that came"
+    plot = calibration_plot(_pairs(prediction), label=label)
+    read = "On the dashed line a promise is kept exactly; above it, more than was promised."
+    return (
+        tag("div", tag("h3", text("Are promises kept?")), paragraph(read, "note"), plot)
+        if plot
+        else Html("")
+    )
 
 
 def _asked_of(prediction: dict[str, Any]) -> str:
@@ -357,7 +361,7 @@ def memory_prediction(document: dict[str, Any]) -> Html:
         [line for line in lines if any(y is not None for _, y in line.points)],
         label="Memory reserved in vain by month; values in the table below",
         y_name="wastage, GB-hours",
-        value=digits,
+        value=lambda y: f"{y:g}" if y < 1e4 else digits(y),
     )
     asked = known(memory.get("coverage_asked"))
     held = line_plot(
@@ -369,10 +373,12 @@ def memory_prediction(document: dict[str, Any]) -> Html:
             )
         ],
         label="Share of first allocations that held by month; values in the table below",
-        y_name="share of first allocations that held",
+        y_name="share that held"
+        if asked is None
+        else f"share that held (dashed: {percent(asked)})",
         value=lambda y: f"{100 * y:.3g}%",
         low=0.85,
-        reference=None if asked is None else (asked, f"asked for: {share(asked)}"),
+        reference=asked,
     )
     return section(
         "memory",
@@ -383,7 +389,7 @@ def memory_prediction(document: dict[str, Any]) -> Html:
         _figure("Waste month by month", waste),
         tag(
             "div",
-            _figure("Are promises kept?", calibration_plot(_pairs(memory), label=_CALIBRATION)),
+            _promises(memory),
             _figure("First allocations month by month", held),
             class_="pair",
         ),
@@ -401,7 +407,7 @@ def _memory_story(document: dict[str, Any], memory: dict[str, Any]) -> str:
     said = ""
     if covers is not None:
         said = f"{share(covers)} of first allocations would have been enough"
-        said += f" ({share(asked)} were asked for). " if asked is not None else ". "
+        said += f" ({percent(asked)} were asked for). " if asked is not None else ". "
     if saved is None:
         return said + "Whether that saves memory is not known: no request is recorded."
     currency = clean(part(document, "prices").get("currency"), 12)
@@ -446,12 +452,12 @@ def _memory_months(months: list[dict[str, Any]]) -> Html:
 
 def _coverages(prediction: dict[str, Any]) -> Html:
     """Promised intervals and what they covered."""
-    rows = [
-        [f"{level}%", share(came)]
-        for level in (50, 80, 90, 95, 99)
-        if (came := known(prediction.get(f"coverage_{level}"))) is not None
-    ]
-    return table(["Interval promised", "held for"], rows, caption="Intervals") if rows else Html("")
+    came = {level: known(prediction.get(f"coverage_{level}")) for level in (50, 80, 90, 95, 99)}
+    held = {level: x for level, x in came.items() if x is not None}
+    if not held:
+        return Html("")
+    heads = ["Interval promised", *[f"{level}%" for level in held]]
+    return table(heads, [["held for", *map(share, held.values())]], caption="Do intervals hold?")
 
 
 def _pairs(prediction: dict[str, Any]) -> list[tuple[float, float]]:

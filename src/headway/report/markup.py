@@ -36,7 +36,7 @@ def join(parts: Iterable[Html], between: str = "") -> Html:
 def tag(element: str, *children: Html, **attributes: str) -> Html:
     """An element; `class_` is class, `aria_label` is aria-label; empty attributes are left out."""
     said = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(clean(value, 2000))}"'
+        f' {name.rstrip("_").replace("_", "-")}="{escape(clean(value, len(value)))}"'
         for name, value in attributes.items()
         if value
     )

@@ -110,10 +110,10 @@ def tiles(document: dict[str, Any]) -> Html:
     runtime = part(document, "prediction", "runtime")
     sized = part(document, "prediction", "memory")
     facts = [
-        (time.get("median_used_share"), share, "of the time they asked for is what half of the "
-         "tasks used at most"),
-        (memory.get("median_used_share"), share, "of the memory they asked for is what half of "
-         "the tasks used at most"),
+        (time.get("median_used_share"), share, "of the requested time is all that half of the "
+         "tasks used"),
+        (memory.get("median_used_share"), share, "of the requested memory is all that half of the "
+         "tasks used"),
         (runtime.get("coverage_95"), share, "of the 95% intervals for runtimes held"),
         (sized.get("first_attempt_coverage"), share, "of first memory allocations would have "
          "been enough"),

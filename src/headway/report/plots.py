@@ -77,16 +77,16 @@ def line_plot(
     y_name: str,
     value: Callable[[float], str],
     low: float = 0.0,
-    reference: tuple[float, str] | None = None,
+    reference: float | None = None,
 ) -> Html:
     """Series over months (x = 1, 2, ..) with dots that say their value.
 
-    low: the least end of the y axis unless a point lies below; reference: a level and its name.
+    low: the least end of the y axis unless a point lies below; reference: a level to draw dashed.
     """
     known = [(x, y) for line in lines for x, y in line.points if y is not None]
     if not known:
         return Html("")
-    levels = [y for _, y in known] + ([reference[0]] if reference else [])
+    levels = [y for _, y in known] + ([] if reference is None else [reference])
     at = ticks(min(low, *levels), max(levels))
     x_low, x_high = min(x for x, _ in known), max(x for x, _ in known)
 
@@ -98,17 +98,16 @@ def line_plot(
 
     grid = [_tick(f"bottom:{up(y):.2f}%", "y", value(y)) for y in at]
     months = _spread(sorted({x for x, _ in known}))
-    grid += [_tick(f"left:{left(x):.2f}%", "x", digits(x)) for x in months]
-    if reference:
-        level = tag("b", text(reference[1]))
-        grid.append(tag("div", level, class_="reference", style=f"bottom:{up(reference[0]):.2f}%"))
+    grid += [_tick(f"left:{left(x):.2f}%", "x", f"{x:g}") for x in months]
+    if reference is not None:
+        grid.append(tag("div", class_="reference", style=f"bottom:{up(reference):.2f}%"))
     strokes = [_stroke(line, left, up) for line in lines]
     svg = Html(
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
         f"{join(strokes)}</svg>"
     )
     dots = [
-        _dot(line.look, left(x), up(y), f"{line.name}, month {digits(x)}: {value(y)}")
+        _dot(line.look, left(x), up(y), f"{line.name}, month {x:g}: {value(y)}")
         for line in lines
         for x, y in line.points
         if y is not None
@@ -161,7 +160,8 @@ def dot_plot(
 
     back = [tag("span", class_="grid", style=f"left:{left(t):.2f}%") for t in at]
     back += [
-        tag("span", class_=f"through {r[2]}", style=f"left:{left(r[0]):.2f}%") for r in references
+        tag("span", class_=f"through {look}", style=f"left:{left(x):.2f}%")
+        for x, _, look in references
     ]
     lines = []
     for name, marks in rows:
@@ -172,18 +172,16 @@ def dot_plot(
         track = tag("div", *back, bar, *dots, class_="track")
         class_ = "row strong" if name == strong else "row"
         lines.append(tag("div", tag("div", text(name), class_="name"), track, class_=class_))
-    scale = [
-        tag(
-            "span",
-            text(digits(t).rstrip("0").rstrip(".") if t < 1 else f"{t:,.0f}"),
-            style=f"left:{left(t):.2f}%",
-        )
-        for t in at
+    named = [
+        _flag(left(x), at_row, f"{name} {digits(x)}")
+        for at_row, (x, name, _) in enumerate(references)
     ]
-    axis = tag(
-        "div", tag("div", class_="name"), tag("div", *scale, class_="scale"), class_="row axis"
+    top = _unnamed_row(tag("div", *named, class_="flags"))
+    scale = [tag("span", text(f"{t:g}"), style=f"left:{left(t):.2f}%") for t in at]
+    axis = _unnamed_row(tag("div", *scale, class_="scale"))
+    return tag(
+        "div", top if named else Html(""), *lines, axis, class_="dots", role="img", aria_label=label
     )
-    return tag("div", *lines, axis, class_="dots", role="img", aria_label=label)
 
 
 def use_bar(asked: float, used: float, *, label: str) -> Html:
@@ -225,6 +223,16 @@ def _dot(look: str, left: float, up: float | None, tip: str) -> Html:
     at = f"left:{left:.2f}%" + ("" if up is None else f";bottom:{up:.2f}%")
     side = "tip-left" if left > 55.0 else "tip-right"
     return tag("i", class_=f"dot {look} {side}", style=at, data_tip=tip)
+
+
+def _flag(left: float, row: int, name: str) -> Html:
+    """The name of a line through all rows, above it and on the side that has room."""
+    side = "before" if left > 50.0 else "after"
+    return tag("span", text(name), class_=side, style=f"left:{left:.2f}%;top:{1.25 * row:.2f}rem")
+
+
+def _unnamed_row(track: Html) -> Html:
+    return tag("div", tag("div", class_="name"), track, class_="row axis")
 
 
 def _tick(style: str, axis: str, name: str) -> Html:

@@ -257,7 +257,6 @@ DEMO_KEYS: Final = (
     ("used_gb_s", "Memory used, GB-seconds", digits),
     ("not_fitting", "Tasks that did not fit at first", count),
     ("failed", "Tasks that never succeeded", count),
-    ("tasks", "Tasks", count),
 )
 
 
@@ -290,9 +289,9 @@ def demo_headline(document: dict[str, Any]) -> str:
             continue
         change = (old - new) / old
         if change > 0.02:
-            gained.append(less.format(share(change)))
+            gained.append(less.format(percent(change)))
         elif change < -0.02:
-            lost.append(more.format(share(-change)))
+            lost.append(more.format(percent(-change)))
     if not gained and not lost:
         return "Nothing was gained and nothing lost on this machine, this time"
     if not gained:
