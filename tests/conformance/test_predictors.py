@@ -1,19 +1,16 @@
 """What every Predictor in the door promises."""
 
-import sys
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.predict.made_up import taught
 
 import headway.predict as door
 from headway.features import NAMES
 from headway.predict import Boosted, Conformal, First, Nearest, Recent, load, predictor_for, save
 from headway.predict.boosted import LEVELS
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "predict"))
-from made_up import taught
 
 COLUMNS = [name for name in NAMES if ".memory_" not in name]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from store_suite import *  # noqa: F403
-from store_suite import task
+from tests.conformance.store_suite import *  # noqa: F403
+from tests.conformance.store_suite import task
 
 import headway.store
 from headway.protocols import Appended

@@ -7,9 +7,9 @@ import random
 
 import polars as pl
 import pytest
-from histories import SWF_HEADER, swf, swf_row, whole
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.observe.histories import SWF_HEADER, swf, swf_row, whole
 
 from headway.errors import ConfigError, InputError
 from headway.observe import source

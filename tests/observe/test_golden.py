@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from histories import whole
+from tests.observe.histories import whole
 
 FOLDER = Path(__file__).parent.parent / "golden" / "histories"
 EXPECTED = FOLDER / "expected.jsonl"

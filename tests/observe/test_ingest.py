@@ -6,9 +6,9 @@ import time
 import numpy as np
 import polars as pl
 import pytest
-from histories import swf, swf_row, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.observe.histories import swf, swf_row, whole
 
 from headway.errors import InputError
 from headway.observe.ingest import Sample, distribution, ingest

@@ -1,7 +1,7 @@
 """Nextflow's traces, for people and raw."""
 
 import pytest
-from histories import whole
+from tests.observe.histories import whole
 
 from headway.observe.trace import recognise
 

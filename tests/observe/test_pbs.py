@@ -1,6 +1,6 @@
 """PBS and Torque accounting logs."""
 
-from histories import whole
+from tests.observe.histories import whole
 
 from headway.observe.trace import recognise
 

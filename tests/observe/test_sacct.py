@@ -3,7 +3,7 @@
 from calendar import timegm
 
 import pytest
-from histories import whole
+from tests.observe.histories import whole
 
 from headway.errors import InputError
 from headway.observe import source

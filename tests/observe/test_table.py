@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from histories import whole
+from tests.observe.histories import whole
 
 from headway.errors import ConfigError, InputError
 from headway.observe.source import Source

@@ -4,9 +4,9 @@ import contextlib
 import json
 
 import pytest
-from histories import whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.observe.histories import whole
 
 from headway.errors import InputError
 from headway.observe.trace import recognise

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textbook import Textbook
+from tests.simulate.textbook import Textbook
 
 from headway.errors import ConfigError
 from headway.schedule.rules import RULES, Order, key_of, order_by

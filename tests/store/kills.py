@@ -5,9 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-WRITER = [sys.executable, str(Path(__file__).with_name("writer.py"))]
+WRITER = [sys.executable, "-m", "tests.store.writer"]
 
 
 def begun(command: Sequence[str], ready: str = "ready\n") -> subprocess.Popen:

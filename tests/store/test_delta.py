@@ -7,16 +7,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from kills import WRITER, killed, moments_s
-from made_up import tasks
 from polars.testing import assert_frame_equal
-from writer import write
+from tests.store.kills import WRITER, killed, moments_s
+from tests.store.made_up import tasks
+from tests.store.writer import write
 
 from headway.errors import StoreError
 from headway.protocols import Appended
 from headway.store import DeltaStore, delta
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2]
 
 
 def parts(folder):
@@ -123,7 +123,7 @@ def test_files_of_a_living_writer_are_left_alone(tmp_path, monkeypatch):
 FAILING = """
 import os, sys, resource, signal
 sys.path.insert(0, {here!r})
-from made_up import tasks
+from tests.store.made_up import tasks
 from headway.errors import StoreError
 from headway.store import DeltaStore
 rows = tasks(5000, first=100)

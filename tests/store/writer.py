@@ -6,7 +6,7 @@ Each append holds ROWS tasks in ten batches; half of them come again with the ne
 
 import sys
 
-from made_up import tasks
+from tests.store.made_up import tasks
 
 from headway.store import DeltaStore
 

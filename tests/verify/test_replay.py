@@ -1,18 +1,13 @@
 """A replay sees nothing that comes later and says what it cannot judge."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
+from tests.predict.made_up import history
 
 from headway.errors import ConfigError
 from headway.verify.judge import rows
 from headway.verify.replay import replay
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "predict"))
-from made_up import history
 
 TABLE = history(300)
 
