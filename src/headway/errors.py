@@ -6,7 +6,7 @@ class HeadwayError(Exception):
 
 
 class ConfigError(HeadwayError):
-    """The request is wrong: an unknown name, a value out of range, options that exclude each other."""
+    """The request is wrong: an unknown name, a value out of range, options that clash."""
 
 
 class InputError(HeadwayError):

@@ -105,7 +105,7 @@ class Predictor(Protocol):
     """One number about each task: its runtime, peak memory or risk of failing."""
 
     def predict(self, x: Features) -> Estimate:
-        """n rows -> n answers; never changes the predictor."""
+        """An answer a row, (n,); never changes the predictor."""
         ...
 
     def learn(self, x: Features, y: NDArray[np.float64], censored: NDArray[np.bool_]) -> None:
@@ -117,7 +117,7 @@ class Forecaster(Protocol):
     """The future of a panel of series."""
 
     def forecast(self, horizon: int) -> Estimate:
-        """value (horizon, n_series), quantiles (horizon, n_series, q)."""
+        """The next steps: value (horizon, n_series), quantiles (horizon, n_series, q)."""
         ...
 
     def learn(self, at_s: NDArray[np.float64], y: NDArray[np.float64]) -> None:
