@@ -8,11 +8,12 @@ comma := ,
 TRACES := $(or $(HEADWAY_DATA),../shared/data)/scheduling/swf
 FILES := src tests benchmarks examples
 
-# What pip does, as a line that grows; its errors come through as they are.
+# What pip does, as a line that grows; if it fails, the end of what it said.
 define install
-set -o pipefail; PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check \
-  --progress-bar off -c constraints.txt -e '.[$(1)]' | { while read -r word rest; do case "$$word" in \
-  Collecting) printf .;; Installing) [[ "$$rest" == collected* ]] && printf ' installing ';; esac; done; echo; }
+set -o pipefail; PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+  -c constraints.txt -e '.[$(1)]' 2>&1 | tee .venv/install.log | { while read -r word rest; do case "$$word" in \
+  Collecting) printf .;; Installing) [[ "$$rest" == collected* ]] && printf ' installing';; esac; done; echo; } \
+  || { tail -12 .venv/install.log; exit 1; }
 endef
 
 .PHONY: setup setup-real demo test test-real lint format bench bench-traces docs clean
