@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from headway.errors import ConfigError
+from headway.predict.sizing import sizes
 from headway.verify.baselines import last_two, memory_allocations
 from headway.verify.score import COVERAGES, point_scores, scores, wastage_gbh
 
@@ -26,20 +26,15 @@ _EMPTY: dict[str, Any] = {
 
 
 def allocations(replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95) -> Floats:
-    """Bytes that Headway gives each task (n,) at its prediction: that quantile of its peak.
+    """Bytes that Headway gives each task (n,) at its prediction, so that this share has enough.
 
-    Never more than the request, where there is one: that is what the user holds to be enough; a
-    refused task gets its request. NaN: neither.
+    NaN: the task has neither a request nor a history nor a prediction.
     """
-    levels = replayed.estimate.levels
-    if not levels[0] <= coverage <= levels[-1]:
-        message = f"coverage must be in [{levels[0]}, {levels[-1]}], got {coverage}"
-        raise ConfigError(message)
-    right = int(np.clip(np.searchsorted(levels, coverage), 1, len(levels) - 1))
-    share = (coverage - levels[right - 1]) / (levels[right] - levels[right - 1])
-    logs = np.log1p(replayed.estimate.quantiles[:, [right - 1, right]])
-    given = np.expm1((1.0 - share) * logs[:, 0] + share * logs[:, 1])
-    return np.fmin(given, _column(tasks, "memory_requested_bytes"))
+    runtime_s = _column(tasks, "ended_s") - _column(tasks, "started_s")
+    return sizes(
+        replayed.estimate, replayed.features, replayed.kinds, replayed.rows, replayed.outcome,
+        runtime_s, coverage,
+    )  # fmt: skip
 
 
 def rows(
