@@ -74,7 +74,7 @@ bench-traces: setup
 	$(BIN)/python benchmarks/optimize_histories.py $(TRACES)/*.swf.gz
 
 docs: .venv/.ready-docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis site
