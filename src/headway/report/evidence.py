@@ -64,10 +64,10 @@ def schedules(document: dict[str, Any]) -> Html:
         return Html("")
     by_policy: dict[str, list[Mark]] = {}
     for row in rows:
-        value, kind = schedule_value(row), str(row.get("runtimes"))
+        value, kind = schedule_value(row), clean(row.get("runtimes"), 40)
         if value is not None and value > 0.0 and kind != "true":
             name = policy_name(row.get("policy"))
-            tip = f"{name}, {RUNTIMES.get(kind, clean(kind, 40))}: {digits(value)}"
+            tip = f"{name}, {RUNTIMES.get(kind, kind)}: {digits(value)}"
             by_policy.setdefault(name, []).append(
                 Mark(look=LOOKS.get(kind, "recent"), value=value, tip=tip)
             )

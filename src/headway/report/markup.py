@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NewType
@@ -112,7 +113,8 @@ def write_whole(path: Path, content: str) -> None:
         beside.write_bytes(content.encode("utf-8", "replace"))
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         message = (
             f"report {path} could not be written ({error.strerror or error}); "
             "free some space or name another folder with --report"

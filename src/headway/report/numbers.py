@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 DURATIONS = ((86400.0, "d", 2.0), (3600.0, "h", 1.0), (60.0, "min", 2.0))
@@ -39,17 +40,24 @@ def entries(document: object, *names: str) -> list[dict[str, Any]]:
 def sentences(document: object, *names: str) -> list[str]:
     """A nested list of texts; empty where it is missing."""
     found = part(document, *names[:-1]).get(names[-1])
-    return [str(e) for e in found if e] if isinstance(found, (list, tuple)) else []
+    return (
+        [e for e in found if e and isinstance(e, str)] if isinstance(found, (list, tuple)) else []
+    )
 
 
 def clean(value: object, most: int = 400) -> str:
-    r"""A text of unknown origin on one line: no control characters, no more than `most` characters.
+    r"""A text of unknown origin on one line: no control characters, at most `most` characters.
+
+    What is neither a text nor a number is an empty text.
 
     >>> clean("a\x1b[31mb\n")
     'a\\x1b[31mb\\n'
     """
-    text = "" if value is None else str(value)
+    is_text = isinstance(value, (str, PurePath)) or known(value) is not None
+    text = str(value) if is_text else ""
     cut = text[:most] + ("..." if len(text) > most else "")
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 

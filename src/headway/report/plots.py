@@ -61,7 +61,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     inner = every[first : max(last, first + 1) + 1]
     if len(inner) <= 7:
         return inner
-    return [10.0**e for e in range(from_, to + 1)]
+    skip = max(1, math.ceil((to - from_) / 6))
+    return [10.0**e for e in range(from_, to + skip, skip)]
 
 
 def legend(names: Sequence[tuple[str, str]]) -> Html:

@@ -7,13 +7,16 @@ from typing import Any, Final
 from headway.report.numbers import (
     clean,
     count,
+    day,
     digits,
     duration,
     entries,
     known,
     money,
     part,
+    sentences,
     share,
+    things,
 )
 
 POLICIES: Final = {
@@ -74,7 +77,8 @@ GLOSSARY: Final = (
 
 def policy_name(policy: object) -> str:
     """A policy as people call it."""
-    return POLICIES.get(str(policy), clean(policy, 40) or "an unnamed policy")
+    named = clean(policy, 40)
+    return POLICIES.get(named, named or "an unnamed policy")
 
 
 def headline(document: dict[str, Any]) -> tuple[str, str]:
@@ -180,7 +184,8 @@ def chosen_story(document: dict[str, Any]) -> str:
     gain = part(document, "gain")
     if not gain.get("policy"):
         return ""
-    kind = RUNTIMES.get(str(gain.get("runtimes")), clean(gain.get("runtimes"), 40))
+    runtimes = clean(gain.get("runtimes"), 40)
+    kind = RUNTIMES.get(runtimes, runtimes)
     detail = clean(gain.get("detail"), 200)
     by = f" with {kind}" if kind else ""
     return f"{policy_name(gain['policy'])}{by}" + (f" ({detail})" if detail else "")
@@ -188,8 +193,7 @@ def chosen_story(document: dict[str, Any]) -> str:
 
 def silence(document: dict[str, Any]) -> list[str]:
     """Everything that could not be judged and why, each once."""
-    told = part(document).get("could_not_judge")
-    said = [clean(s) for s in told if s] if isinstance(told, (list, tuple)) else []
+    said = [clean(s) for s in sentences(document, "could_not_judge")]
     for where, names in (
         ("requests", ("time", "cores", "memory")),
         ("prediction", ("runtime", "memory")),
@@ -203,8 +207,6 @@ def silence(document: dict[str, Any]) -> list[str]:
 
 def period(document: dict[str, Any]) -> str:
     """What the history is, in a line."""
-    from headway.report.numbers import day, things
-
     history = part(document, "history")
     said = []
     if known(history.get("tasks")) is not None:
