@@ -11,8 +11,9 @@ from headway.report.plots import Line, Mark, dot_plot, line_plot, log_ticks, tic
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
 def test_ticks_enclose_the_values_and_are_few(low, span):
     at = ticks(low, low + span)
-    assert at[0] <= low + 1e-6 * max(1.0, abs(low))
-    assert at[-1] >= low + span - 1e-6 * max(1.0, abs(low + span))
+    least = 1e-6 * max(span, abs(low))
+    assert at[0] <= low + least
+    assert at[-1] >= low + span - least
     assert 2 <= len(at) <= 8
     assert at == sorted(set(at))
 

@@ -1,11 +1,10 @@
-"""The report of a history as one page that opens anywhere: the result first, then the evidence."""
+"""The report of a history as one page that opens anywhere: the result first, then the"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from headway.report import evidence
 from headway.report.markup import (
     Html,
     bullets,
@@ -31,6 +30,9 @@ from headway.report.numbers import (
     share,
     things,
 )
+from headway.report.predictions import memory_prediction, runtime_prediction
+from headway.report.requests import requests
+from headway.report.schedules import gain_bar, schedules
 from headway.report.words import (
     GLOSSARY,
     advice_worth,
@@ -64,10 +66,10 @@ def report_page(document: dict[str, Any]) -> str:
     """The whole page."""
     pieces = [
         ("advice", "Recommendations", advice(document)),
-        ("schedules", "Schedules", evidence.schedules(document)),
-        ("requests", "Requests", evidence.requests(document)),
-        ("runtime", "Runtimes", evidence.runtime_prediction(document)),
-        ("memory", "Memory", evidence.memory_prediction(document)),
+        ("schedules", "Schedules", schedules(document)),
+        ("requests", "Requests", requests(document)),
+        ("runtime", "Runtimes", runtime_prediction(document)),
+        ("memory", "Memory", memory_prediction(document)),
         ("records", "Records", records(document)),
         ("silence", "Not judged", unjudged(document)),
         ("method", "Method", method(document)),
@@ -97,7 +99,7 @@ def top(document: dict[str, Any]) -> Html:
         what,
         tag("h1", text(told), tag("small", text(certainty)) if certainty else Html("")),
         paragraph(lead, "lead"),
-        evidence.gain_bar(document),
+        gain_bar(document),
         paragraph(f"What was chosen: {chosen}." if chosen else "", "note"),
         paragraph(judged_story(document), "note"),
         tiles(document),
@@ -132,7 +134,7 @@ def advice(document: dict[str, Any]) -> Html:
     """What is worth doing, most valuable first."""
     found = [a for a in entries(document, "recommendations") if a.get("what")]
     if not found:
-        sentence = "Nothing that this history shows would be worth a change."
+        sentence = "Nothing can be recommended from what could be judged."
         return section("advice", "What to do", paragraph(sentence))
     items = []
     for number, one in enumerate(found):

@@ -286,7 +286,7 @@ def _advice(document: dict[str, Any]) -> list[RenderableType]:
     """The most valuable recommendation, and how many more there are."""
     found = [a for a in entries(document, "recommendations") if a.get("what")]
     if not found:
-        return [Text(""), Text("Nothing that this history shows would be worth a change.")]
+        return [Text(""), Text("Nothing can be recommended from what could be judged.")]
     first = found[0]
     worth, what = advice_worth(first)
     value = f" [{worth} {what}]" if worth else ""

@@ -103,6 +103,8 @@ def _waiting(document: dict[str, Any]) -> tuple[str, str]:
     fell = f"Waiting would have slowed tasks down {percent(reduction)} less"
     if low is None or high is None:
         return fell, ""
+    if high - low < 1e-6:
+        return fell, "(the history is too short to say how certain that is)"
     if low <= 0.0:
         fell = f"Waiting might have slowed tasks down {percent(reduction)} less, or it is chance"
     return fell, f"(90% interval: {percent(low)} to {percent(high)})"
