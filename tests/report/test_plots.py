@@ -37,15 +37,8 @@ def test_a_missing_month_breaks_the_line():
     assert "a, month 4: 2.0" in page.text()
 
 
-def test_one_month_alone_is_a_dot_in_the_middle():
-    plot = line_plot(
-        [Line(name="a", look="headway", points=[(3, 2.0)])], label="", y_name="y", value=str
-    )
-    assert "left:50.00%" in plot
-
-
-@pytest.mark.parametrize("points", [[], [(1, None)]])
-def test_nothing_known_is_no_plot(points):
+@pytest.mark.parametrize("points", [[], [(1, None)], [(3, 2.0)]])
+def test_less_than_two_months_are_no_plot(points):
     line = Line(name="a", look="headway", points=points)
     assert line_plot([line], label="", y_name="y", value=str) == ""
     assert dot_plot([], label="") == ""

@@ -80,19 +80,19 @@ def line_plot(
     low: float = 0.0,
     reference: float | None = None,
 ) -> Html:
-    """Series over months (x = 1, 2, ..) with dots that say their value.
+    """Series over months (x = 1, 2, ..) with dots that say their value; nothing for one month.
 
     low: the least end of the y axis unless a point lies below; reference: a level to draw dashed.
     """
     known = [(x, y) for line in lines for x, y in line.points if y is not None]
-    if not known:
+    if len({x for x, _ in known}) < 2:
         return Html("")
     levels = [y for _, y in known] + ([] if reference is None else [reference])
     at = ticks(min(low, *levels), max(levels))
     x_low, x_high = min(x for x, _ in known), max(x for x, _ in known)
 
     def left(x: float) -> float:
-        return 50.0 if x_high == x_low else 100.0 * (x - x_low) / (x_high - x_low)
+        return 100.0 * (x - x_low) / (x_high - x_low)
 
     def up(y: float) -> float:
         return 100.0 * (y - at[0]) / (at[-1] - at[0])
