@@ -15,7 +15,7 @@ import polars as pl
 
 from headway.features import History
 from headway.observe import trace
-from headway.predict import Conformal, predictor_for
+from headway.predict import predictor_for
 from headway.predict.conformal import LEVELS
 from headway.protocols import Features
 from headway.records import Estimate
@@ -94,9 +94,8 @@ def main():
         (*x.names, "row"), np.column_stack([x.values, np.arange(len(x))]), x.keys, x.at_s, x.version
     )
     del x
-    answer = Conformal(kept, cap="limit_s").follow(
-        numbered, kinds, rows, y, np.zeros(len(y), dtype=bool)
-    )
+    served._base = kept
+    answer = served.follow(numbered, kinds, rows, y, np.zeros(len(y), dtype=bool))
     took, cpu = time.perf_counter() - begin, time.process_time() - cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     base = served_levels(kept.said, kept.levels)

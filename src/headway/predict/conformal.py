@@ -2,7 +2,8 @@
 
 Each outcome is turned into a score z, the normal score of the level at which the wrapped
 predictor's own distribution would have had it. A promised level is then read at the quantile of
-the scores that came lately, corrected by what was missed.
+the scores that came lately of tasks believed to be alike (as long, as uncertain, as close to their
+limit), corrected by what was missed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _PRIOR_SCORES: Final = 50.0  # how many scores the wrapped predictor's own word 
 _PAST: Final = 4096
 _FARTHEST: Final = 6.0  # normal score beyond which all surprises are alike
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
+_MOST_SWING: Final = 0.3  # step of the correction times outcomes until it is felt
+_SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
+_HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
 
 
 SERVE, LEARN = 0, 1
@@ -109,58 +113,51 @@ def _empirical(sorted_: Floats, size: int, level: float) -> float:
 
 @njit(cache=True)
 def _follow(
-    kinds: Integers,
-    rows: Integers,
-    log_y: Floats,
-    lags: Integers,
-    nodes: Floats,
-    logs: Floats,
-    levels: Floats,
-    normal: Floats,
-    window: Floats,
-    sorted_: Floats,
-    n: Integers,
-    corrections: Floats,
-    past: Floats,
-    step: float,
-    out: Floats,
-) -> None:
+    kinds: Integers, rows: Integers, log_y: Floats, lags: Integers, group: Integers,
+    nodes: Floats, logs: Floats, levels: Floats, normal: Floats, window: Floats, sorted_: Floats,
+    n: Integers, corrections: Floats, past: Floats, step: float, out: Floats,
+) -> None:  # fmt: skip
     """Serve and learn rows in the order of the events.
 
-    past (m, q) remembers the scores that were served after each of the last m outcomes: an
-    outcome is held against those of its submission, `lags` outcomes ago, not against today's.
+    window, sorted_ (g, w) and n (g + 1,) hold the scores of each group and how many came, in all
+    last. past (m, q) remembers the corrections after each of the last m outcomes: an outcome is
+    held against those of its submission, `lags` outcomes ago, not against today's; the longer
+    that is, the smaller the step, or the correction would swing ever wider.
     """
-    now = _served(levels, normal, sorted_, min(n[0], len(window)), corrections)
+    now = np.empty((len(window), len(levels)))
+    for g in range(len(window)):
+        now[g] = _served(levels, normal, sorted_[g], min(n[g], window.shape[1]))
     for event in range(len(kinds)):
         i = rows[event]
+        g = group[i]
         if kinds[event] == SERVE:
             last = -np.inf
             for k in range(len(levels)):
-                last = max(last, _value_at(now[k], nodes, logs[i]))
+                last = max(last, _value_at(now[g, k] + corrections[k], nodes, logs[i]))
                 out[i, k] = last
         elif not (np.isnan(log_y[i]) or np.isnan(logs[i, 0])):
             z = _score_of(log_y[i], nodes, logs[i])
-            past[n[0] % len(past)] = now
-            lag = min(lags[i], n[0], len(past) - 1)
-            then = past[(n[0] - lag) % len(past)]
+            past[n[-1] % len(past)] = corrections
+            lag = min(lags[i], n[-1], len(past) - 1)
+            then = past[(n[-1] - lag) % len(past)]
+            moved = min(step, _MOST_SWING / (1.0 + lags[i]))
             for k in range(len(levels)):
-                corrections[k] += step * (levels[k] - (1.0 if z <= then[k] else 0.0))
-            _take_in(z, window, sorted_, n)
-            now = _served(levels, normal, sorted_, min(n[0], len(window)), corrections)
+                missed = levels[k] - (1.0 if z <= now[g, k] + then[k] else 0.0)
+                corrections[k] += moved * missed
+            _take_in(z, window[g], sorted_[g], n[g : g + 1])
+            n[-1] += 1
+            now[g] = _served(levels, normal, sorted_[g], min(n[g], window.shape[1]))
 
 
 @njit(cache=True)
-def _served(
-    levels: Floats, normal: Floats, sorted_: Floats, size: int, corrections: Floats
-) -> Floats:
-    """The normal scores at which the levels are read now."""
+def _served(levels: Floats, normal: Floats, sorted_: Floats, size: int) -> Floats:
+    """The normal scores at which the levels are read now, before corrections."""
     scores = normal.copy()
     weight = size / (size + _PRIOR_SCORES)
-    for k in range(len(levels)):
-        if size > 0:
+    if size > 0:
+        for k in range(len(levels)):
             own = _empirical(sorted_, size, levels[k])
             scores[k] = weight * own + (1.0 - weight) * normal[k]
-        scores[k] += corrections[k]
     return scores
 
 
@@ -179,7 +176,9 @@ class Conformal:
     error of log runtimes on one trace and 1 % on another.
 
     Source: Vovk et al. (2005), conformal predictive systems, over a rolling window; Gibbs, Candes
-    (2021), equation 2, for the correction, here of the normal score instead of the level.
+    (2021), equation 2, for the correction, here of the normal score instead of the level and in
+    smaller steps where outcomes come late (ours); Vovk et al. (2005), section 4.5 (Mondrian), for
+    one window a group of similar tasks.
     """
 
     def __init__(
@@ -187,23 +186,27 @@ class Conformal:
         base: Refitted,
         *,
         levels: Sequence[float] = LEVELS,
-        window: int = 3_000,
+        window: int = 2_000,
         step: float = 0.005,
         cap: str = "",
+        middles: Sequence[float] = (),
     ) -> None:
-        """Wrap a predictor; calibrate on its latest `window` scores.
+        """Wrap a predictor; calibrate on the latest `window` scores of each group of tasks.
 
+        middles: bounds of the predicted middle, in the target's unit, between groups;
         cap: the column of a limit that no answer exceeds by more than 5 % and two minutes (of
         four archived workloads 0.1 to 0.6 % of the runtimes do).
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._base = base
         self._normal = np.array([NormalDist().inv_cdf(level) for level in levels])
-        self._window, self._sorted = np.zeros(window), np.zeros(window)
-        self._n = np.zeros(1, dtype=np.int64)
+        self._cap, self._middles = cap, tuple(middles)
+        groups = (len(self._middles) + 1) * (len(_SPREADS) + 1)
+        groups *= len(_HEADROOMS) + 1 if cap else 1
+        self._window, self._sorted = np.zeros((groups, window)), np.zeros((groups, window))
+        self._n = np.zeros(groups + 1, dtype=np.int64)
         self._corrections = np.zeros(len(levels))
         self._past, self._step = np.zeros((_PAST, len(levels))), step
-        self._cap = cap
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
@@ -262,7 +265,7 @@ class Conformal:
         np.savez_compressed(
             stream, levels=self.levels, window=self._window, sorted=self._sorted, n=self._n,
             corrections=self._corrections, past=self._past,
-            step=np.array(self._step), cap=np.array(self._cap),
+            step=np.array(self._step), cap=np.array(self._cap), middles=np.array(self._middles),
         )  # fmt: skip
         return {"conformal.npz": stream.getvalue()} | self._base.save()
 
@@ -273,9 +276,10 @@ class Conformal:
         own = cls(
             base,
             levels=arrays["levels"].tolist(),
-            window=len(arrays["window"]),
+            window=arrays["window"].shape[1],
             step=float(arrays["step"]),
             cap=str(arrays["cap"]),
+            middles=arrays["middles"].tolist(),
         )
         own._window, own._sorted, own._n = arrays["window"], arrays["sorted"], arrays["n"]
         own._corrections, own._past = arrays["corrections"], arrays["past"]
@@ -289,9 +293,9 @@ class Conformal:
         logs = np.maximum.accumulate(np.log1p(base.quantiles) - floor, axis=1) + floor
         out = np.full((len(x), len(self.levels)), np.nan)
         _follow(
-            kinds, rows, np.log1p(np.maximum(y, 0.0)), _lags(x), nodes, logs, self.levels,
-            self._normal, self._window, self._sorted, self._n, self._corrections, self._past,
-            self._step, out,
+            kinds, rows, np.log1p(np.maximum(y, 0.0)), _lags(x), self._group(x, nodes, logs),
+            nodes, logs, self.levels, self._normal, self._window, self._sorted, self._n,
+            self._corrections, self._past, self._step, out,
         )  # fmt: skip
         quantiles = np.maximum(np.expm1(out), 0.0)
         if self._cap:
@@ -304,3 +308,13 @@ class Conformal:
             made_by=np.char.add("conformal ", base.made_by.astype("U48")),
             refused=base.refused,
         )
+
+    def _group(self, x: Features, nodes: Floats, logs: Floats) -> Integers:
+        """The group (n,) of similar tasks that each row is calibrated with."""
+        middle = logs[:, int(np.argmin(np.abs(nodes)))]
+        group = np.searchsorted(np.log1p(self._middles), middle)
+        group = group * (len(_SPREADS) + 1) + np.searchsorted(_SPREADS, logs[:, -1] - logs[:, 0])
+        if self._cap:
+            headroom = np.log1p(x.column(self._cap) * 1.05 + 120.0) - middle
+            group = group * (len(_HEADROOMS) + 1) + np.searchsorted(_HEADROOMS, headroom)
+        return group.astype(np.int64)
