@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _Key = tuple[str, str, int]
 
+
 class Engine:
     """Steers one cluster: every step reads what happened, learns from it and decides what is next.
 
