@@ -97,7 +97,7 @@ def top(document: dict[str, Any]) -> Html:
         "header",
         over,
         what,
-        tag("h1", text(told), tag("small", text(certainty)) if certainty else Html("")),
+        tag("h1", text(told), tag("small", text(f" {certainty}")) if certainty else Html("")),
         paragraph(lead, "lead"),
         gain_bar(document),
         paragraph(f"What was chosen: {chosen}." if chosen else "", "note"),

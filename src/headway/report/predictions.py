@@ -66,7 +66,7 @@ def _promises(prediction: dict[str, Any]) -> Html:
     """Calibration with a word on how to read it."""
     label = "Share promised by each quantile against the share that came"
     plot = calibration_plot(_pairs(prediction), label=label)
-    read = "On the dashed line a promise is kept exactly; above it, more than was promised."
+    read = "On the dashed line a promise is kept exactly; above it less would have done."
     return (
         tag("div", tag("h3", text("Are promises kept?")), paragraph(read, "note"), plot)
         if plot

@@ -90,7 +90,7 @@ def _schedule_table(rows: list[dict[str, Any]]) -> Html:
     judged = any(known(r.get("judged_mean_bounded_slowdown")) is not None for r in rows)
     heads = ["Policy", "Runtimes"] + (["Slowdown, judged part"] if judged else [])
     heads += ["Slowdown, all", "p95 slowdown (60 s)", "Mean wait", "Mean turnaround"]
-    heads += ["Utilisation", "Makespan", "Core-hours"]
+    heads += ["Utilisation", "Makespan"]
     body = []
     for row in rows:
         first = [policy_name(row.get("policy")), clean(row.get("runtimes"), 40) or UNKNOWN]
@@ -105,8 +105,11 @@ def _schedule_table(rows: list[dict[str, Any]]) -> Html:
                 time_cell(row, "mean_turnaround_s"),
                 share_cell(row, "utilisation"),
                 time_cell(row, "makespan_s"),
-                number_cell(row, "core_hours"),
             ]
         )
+    caption = "Schedules, best first"
+    work = {number_cell(row, "core_hours") for row in rows} - {UNKNOWN}
+    if len(work) == 1:
+        caption += f"; each does the same work, {work.pop()} core-hours"
     strong = [i for i, r in enumerate(rows) if r.get("policy") == "headway"]
-    return table(heads, body, caption="Schedules, best first", strong=strong)
+    return table(heads, body, caption=caption, strong=strong)

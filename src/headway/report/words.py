@@ -248,7 +248,7 @@ def advice_worth(one: dict[str, Any]) -> tuple[str, str]:
     def form(x: float) -> str:
         return share(x) if is_share else digits(x)
 
-    ends = "" if low is None or high is None else f"({form(low)} to {form(high)})"
+    ends = "" if low is None or high is None or high <= low else f"({form(low)} to {form(high)})"
     if is_share:
         return f"-{share(worth)}", f"{unit.removeprefix('share of ')} {ends}".strip()
     return money(worth, unit), ends
