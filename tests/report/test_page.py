@@ -127,7 +127,7 @@ numbers = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), numbers), min_size=1, max_size=12))
 def test_no_numbers_break_the_page(changes):
     changed = document()
