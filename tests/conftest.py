@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("headway", deadline=None)  # the first call of a kernel compiles it
+settings.load_profile("headway")
 
 
 @pytest.fixture(scope="session")
