@@ -30,8 +30,7 @@ _MARGIN: Final = 0.15  # above the largest peak so far, times 1 + 1 / outcomes
 _LEAST_PEAKS: Final = 2  # outcomes of a kind before its largest peak is believed
 _LEAST_COUNT: Final = 20.0  # outcomes of a kind before another candidate may be chosen
 _DECAY: Final = 0.99  # weight of an outcome after the next one of its kind
-_COVERED_ERRORS: Final = 1.0  # standard errors by which coverage must be safe
-_CHEAPER_ERRORS: Final = 2.0  # standard errors by which waste must be lower
+_ERRORS: Final = 2.0  # standard errors by which coverage must be safe and waste lower
 _RULE: Final = 0  # the candidate that is chosen until another one proves better
 _DOUBLINGS: Final = 60
 _GB_HOUR: Final = 1e9 * 3600.0
@@ -124,11 +123,11 @@ def _best(
         return best
     for k in range(len(offered)):
         share = (enough[k] + 1.0) / (n + 2.0)
-        safe = share - _COVERED_ERRORS * np.sqrt(share * (1.0 - share) / n)
+        safe = share - _ERRORS * np.sqrt(share * (1.0 - share) / n)
         if np.isnan(offered[k]) or min(safe, enough[k] / n) < coverage:
             continue
         mean = extra[k] / n
-        most = mean + _CHEAPER_ERRORS * np.sqrt(max(extra2[k] / n - mean * mean, 0.0) / n)
+        most = mean + _ERRORS * np.sqrt(max(extra2[k] / n - mean * mean, 0.0) / n)
         if most < least:
             best, least = k, most
     return best
