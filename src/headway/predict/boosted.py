@@ -30,11 +30,11 @@ LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 _GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
 _EVERY: Final = 6000  # later, after so many outcomes
-_EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
+_EVERY_SHARE: Final = 0.1  # and at the least after this share of all that were learned
 _MODELS: Final = ("target", "ratio")
 _SETTINGS: Final[dict[str, Any]] = {
     "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "max_bin": 63,
-    "feature_fraction": 0.5, "bagging_fraction": 0.5, "bagging_freq": 1, "extra_trees": True,
+    "feature_fraction": 0.5, "bagging_fraction": 0.3, "bagging_freq": 1, "extra_trees": True,
     "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbosity": -1,
     "objective": "quantile",
 }  # fmt: skip
@@ -46,7 +46,7 @@ class Boosted:
     Each level is the mean of two models: one of the target itself and one of its ratio to the
     nearest history (`anchors`), which carries over to users never seen. Refits happen after
     fixed counts of outcomes, so that learning them in one call or in many is the same: at
-    `first_fit`, then each time they have grown by 60 %, later after every 6,000 or 5 %.
+    `first_fit`, then each time they have grown by 60 %, later after every 6,000 or 10 %.
     Where an outcome is censored, y is a lower bound: such a row counts in a refit only for the
     levels whose last fit lies below it (there the direction of the error is known), and for all
     levels in the first fit. A runtime that was cut at the limit is not censored: the target is
@@ -227,23 +227,25 @@ class Boosted:
         self._usual = float(np.median(y))
         anchored = np.nan_to_num(self._anchored, nan=self._usual)
         binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
-        shared = [
-            lightgbm.Dataset(x, target, params=binned, free_raw_data=False).construct()
-            for target in (y, y - anchored)
-        ]
 
-        def fitted(level: int) -> list[Any]:
-            settings = _SETTINGS | {"alpha": float(self.levels[level]), "seed": self._seed}
-            own = shared
+        def data_of(label: Floats, weight: Floats | None, like: Any) -> Any:
+            data = lightgbm.Dataset(x, label, weight=weight, reference=like, params=binned)
+            return data.construct()
+
+        whole = data_of(y, None, None)
+        ratio = data_of(y - anchored, None, whole)
+
+        def fitted(job: tuple[int, Any]) -> Any:
+            level, data = job
             if weights[level] is not None:
-                own = [
-                    lightgbm.Dataset(x, data.label, weight=weights[level], reference=data)
-                    for data in shared
-                ]
-            return [lightgbm.train(settings, data, self._rounds) for data in own]
+                data = data_of(data.get_label(), weights[level], whole)
+            settings = _SETTINGS | {"alpha": float(self.levels[level]), "seed": self._seed}
+            return lightgbm.train(settings, data, self._rounds)
 
+        jobs = [(level, data) for level in range(len(self.levels)) for data in (whole, ratio)]
         with ThreadPoolExecutor(2) as threads:
-            self._boosters = list(threads.map(fitted, range(len(self.levels))))
+            boosters = list(threads.map(fitted, jobs))
+        self._boosters = [boosters[i : i + 2] for i in range(0, len(boosters), 2)]
         self._fits += 1
         self._single = None
         grown = max(_EVERY, int(_EVERY_SHARE * self._learned))
