@@ -262,22 +262,13 @@ def _prices(
 def _answer(document: Any, as_json: bool, screen: Callable[[Any], Any]) -> None:
     """Print a document as JSON, or as the screen made of it."""
     if as_json:
-        print(json.dumps(_plain(document), allow_nan=False))
+        from headway.report.numbers import plain
+
+        print(json.dumps(plain(document), allow_nan=False))
         return
     from rich.console import Console
 
     Console().print(screen(document))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON can hold it: NaN and infinities become null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-        return None
-    return value.item() if hasattr(value, "item") else value
 
 
 def main() -> None:

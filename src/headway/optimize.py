@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 TARGETS: Final = {"runtime": "runtime_s", "memory": "memory_bytes"}
 LEAST_TASKS: Final = 50  # fewer cannot be split into a part to choose on and one to judge on
+GRAPHLESS: Final = (
+    "schedules: this format does not say which task waits for which, so tasks are simulated as if "
+    "none did; the gain of another order is doubtful"
+)
 MONTH_S: Final = 30 * 86400.0
 
 
@@ -278,7 +282,8 @@ def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workl
     if len(workload) < LEAST_TASKS or workload.submit_s[-1] <= workload.submit_s[0]:
         return None, f"schedules: {len(workload)} tasks are too few, {LEAST_TASKS} are needed"
     workload, guessed = _without_foresight(workload, mine)
-    reason = reason or guessed
+    reasons = [reason, guessed, GRAPHLESS if fact.format == "nextflow" else ""]
+    reason = "; ".join(sentence for sentence in reasons if sentence)
     at = mine["row"].to_numpy().astype(np.int64)[workload.rows]
     left_out = int((tasks["cluster"] == first).sum()) - mine.height
     return replace(workload, rows=at, without_runtime=workload.without_runtime + left_out), reason

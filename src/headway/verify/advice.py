@@ -20,7 +20,7 @@ def recommendations(summary: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _rank(advice: dict[str, Any], currency: str) -> int:
     """Order first what saves slowdown for certain, then money, then what is uncertain."""
-    is_sure = advice["low"] is None or advice["low"] > 0.0
+    is_sure = advice["low"] is not None and advice["low"] > 0.0
     if not is_sure:
         return 2
     return 0 if advice["unit"] != currency else 1
@@ -30,7 +30,8 @@ def _schedule(summary: dict[str, Any]) -> dict[str, Any] | None:
     gain = summary["gain"]
     if not gain or gain["reduction"] <= 0.0:
         return None
-    how = f"{gain['policy']} with {gain['runtimes']} runtimes"
+    name = "Headway's own order" if gain["policy"] == "headway" else gain["policy"].upper()
+    how = f"{name} with {gain['runtimes']} runtimes"
     share = gain["share_of_possible"]
     reached = "" if share is None else f", {share:.0%} of what knowing every runtime would give"
     return {

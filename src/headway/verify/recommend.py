@@ -33,6 +33,7 @@ SHARE: Final = 0.3  # of the time of a workload that plans are chosen on
 REPLICAS: Final = 6  # of the first part, submissions shaken by up to SHAKE_S, against chance
 SHAKE_S: Final = 1800.0
 WEEK_S: Final = 7 * 86400.0
+LEAST_WEEKS: Final = 4
 STANDARD: Final = tuple(name for name in RULES if not name.endswith("-published"))
 _WIDTHS: Final = (0.25, 0.5, 1.0)  # exponents of processors in the order of `headway`
 _LEVELS: Final = (0.5, 0.75, 0.9)  # quantiles by which `headway` judges a backfill
@@ -209,7 +210,8 @@ def gain(
 
     Over the tasks after the first SHARE of the time: means of the three, share_of_possible =
     (incumbent - chosen) / (incumbent - clairvoyant) (None where nothing was possible), and 90 %
-    intervals by resampling whole weeks, since tasks of one busy week are not independent.
+    intervals by resampling whole weeks, since tasks of one busy week are not independent (None
+    where there are fewer than LEAST_WEEKS).
     """
     late = np.flatnonzero(~is_early(workload))
     submit_s, runtime_s = workload.submit_s[late], workload.runtime_s[late]
@@ -241,11 +243,18 @@ def _share(before: float, after: float, best: float) -> float | None:
     return float((before - after) / (before - best)) if before > best else None
 
 
-def _weekly_interval(submit_s: Floats, table: Floats, seed: int) -> tuple[float, float]:
-    """5 % and 95 % points of the relative reduction over 1,000 resamples of weeks."""
+def _weekly_interval(
+    submit_s: Floats, table: Floats, seed: int
+) -> tuple[float | None, float | None]:
+    """5 % and 95 % points of the relative reduction over 1,000 resamples of weeks.
+
+    None, None for fewer than LEAST_WEEKS with tasks: they would look more alike than they are.
+    """
     weeks = ((submit_s - submit_s[0]) // WEEK_S).astype(np.int64)
     sums = np.stack([np.bincount(weeks, weights=line) for line in table[:2]])
     sums = sums[:, np.bincount(weeks) > 0]
+    if sums.shape[1] < LEAST_WEEKS:
+        return None, None
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, sums.shape[1], size=(1000, sums.shape[1]))
     totals = sums[:, picks].sum(axis=2)
