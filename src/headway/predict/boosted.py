@@ -30,7 +30,7 @@ LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 _GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
 _EVERY: Final = 6000  # later, after so many outcomes
-_EVERY_SHARE: Final = 0.1  # and at the least after this share of all that were learned
+_EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
 _MODELS: Final = ("target", "ratio")
 _SETTINGS: Final[dict[str, Any]] = {
     "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "max_bin": 63,
@@ -46,7 +46,7 @@ class Boosted:
     Each level is the mean of two models: one of the target itself and one of its ratio to the
     nearest history (`anchors`), which carries over to users never seen. Refits happen after
     fixed counts of outcomes, so that learning them in one call or in many is the same: at
-    `first_fit`, then each time they have grown by 60 %, later after every 6,000 or 10 %.
+    `first_fit`, then each time they have grown by 60 %, later after every 6,000 or 5 %.
     Where an outcome is censored, y is a lower bound: such a row counts in a refit only for the
     levels whose last fit lies below it (there the direction of the error is known), and for all
     levels in the first fit. A runtime that was cut at the limit is not censored: the target is
