@@ -87,15 +87,16 @@ class Engine:
         self._store.append("outcome", [frame("outcome", [as_row(o) for o in outcomes])])
 
     def _learn(self, task: Task, x: Features) -> None:
-        """Teach each predictor the outcome it has; a task killed at its limit is a lower bound."""
-        is_cut = {
-            "runtime_s": task.state == "timeout",
-            "memory_bytes": task.state == "out_of_memory",
-        }
+        """Teach each predictor the outcome it has.
+
+        A peak at which a task ran out of memory is a lower bound. A runtime that was cut at the
+        limit is not: what is predicted is how long the attempt takes up the cluster.
+        """
+        is_cut = {"memory_bytes": task.state == "out_of_memory"}
         for target, predictor in self._predictors.items():
             y = _result(task, target)
             if y is not None:
-                predictor.learn(x, np.array([y]), np.array([is_cut[target]]))
+                predictor.learn(x, np.array([y]), np.array([is_cut.get(target, False)]))
 
     def _predict(self, tasks: Sequence[Task], at_s: float) -> dict[str, Estimate]:
         """What each predictor says of each task now, by how it was described at its submission."""

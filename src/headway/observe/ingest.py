@@ -81,7 +81,7 @@ def ingest(
         result.stored, result.duplicate = appended.stored, appended.duplicate
         _keep_quarantine(spool, store, now_s, result)
     store.append("cluster", [frame("cluster", [as_row(trace.facts)])])
-    if earlier is not None and earlier.height:
+    if result.stored and earlier is not None and earlier.height:
         result.distribution = distribution(earlier, sample.tasks())
     jumps = [x["column"] for x in result.distribution if x["flagged"]]
     jumped = (f"unlike the earlier history: {', '.join(jumps)}",) if jumps else ()
