@@ -34,7 +34,7 @@ _EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were
 _MODELS: Final = ("target", "ratio")
 _SETTINGS: Final[dict[str, Any]] = {
     "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "max_bin": 63,
-    "feature_fraction": 0.5, "bagging_fraction": 0.3, "bagging_freq": 1, "extra_trees": True,
+    "feature_fraction": 0.5, "bagging_fraction": 0.5, "bagging_freq": 1, "extra_trees": True,
     "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbosity": -1,
     "objective": "quantile",
 }  # fmt: skip
