@@ -198,11 +198,14 @@ def _predict(
     tasks: pl.DataFrame, prices: Prices, coverage: float, silent: list[str], progress: Progress
 ) -> tuple[dict[str, Replayed], dict[str, Any]]:
     """Replays of runtime and memory, and what they show."""
-    replays, shown = {}, {}
+    replays: dict[str, Replayed] = {}
+    shown = {}
     for name, target in TARGETS.items():
         what = f"Replaying {name} causally"
         progress(what, 0.0)
-        replayed = replay(tasks, target, progress=partial(progress, what))
+        replayed = replay(
+            tasks, target, described=replays.get("runtime_s"), progress=partial(progress, what)
+        )
         shown[name] = prediction_summary(replayed, tasks, coverage, prices.gb_hour)
         if "why" in shown[name]:
             silent.append(f"{name}: {shown[name]['why']}")

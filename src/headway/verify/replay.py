@@ -17,6 +17,7 @@ from headway.errors import ConfigError
 from headway.features import History
 from headway.predict import predictor_for
 from headway.predict.conformal import LEARN, SERVE
+from headway.records import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from headway.predict import Conformal
     from headway.protocols import Features
-    from headway.records import Estimate
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -59,9 +59,13 @@ def replay(
     *,
     protocol: str = "causal",
     seed: int = 0,
+    described: Replayed | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Replayed:
     """Predict every task of a table, learning as tasks end; progress is told the share done.
+
+    described: a replay of another target of the same tasks by the same protocol and seed, whose
+    features are taken over instead of being made again.
 
     protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts; 'sizey'
     takes, for each name with at least 34 runs, 30 % at random (seed) as history, then predicts
@@ -75,19 +79,37 @@ def replay(
     is_judged = np.ones(tasks.height, dtype=bool)
     if protocol == "sizey":
         tasks, is_judged = _one_by_one(tasks, outcome, seed)
-    history = History()
-    at = "start" if protocol == "causal-at-start" else "submission"
-    features = history.replay(tasks, at)
+    if described is None:
+        history = History()
+        at = "start" if protocol == "causal-at-start" else "submission"
+        features = history.replay(tasks, at)
+    else:
+        history, features = described.history, described.features
     kinds, rows = _order(features.at_s, tasks, outcome)
     predictor = predictor_for(target, features.names, seed=seed)
     censored = tasks.select(pl.col("state") == "out_of_memory").to_series().to_numpy().copy()
     if target == "runtime_s":
         censored[:] = False  # the time that an attempt takes up is known however it ends
-    estimate = predictor.follow(features, kinds, rows, outcome, censored, progress)
+    refused = "" if np.isfinite(outcome).any() else _nothing(target)
+    if refused:
+        estimate = _refusal(len(outcome), predictor.levels, refused)
+    else:
+        estimate = predictor.follow(features, kinds, rows, outcome, censored, progress)
     return Replayed(
         target, protocol, estimate, outcome, is_judged, kinds, rows, features, predictor, history,
-        "" if np.isfinite(outcome).any() else _nothing(target),
+        refused,
     )  # fmt: skip
+
+
+def _refusal(n: int, levels: Floats, reason: str) -> Estimate:
+    """No answer for n tasks."""
+    return Estimate(
+        value=np.full(n, np.nan),
+        levels=levels,
+        quantiles=np.full((n, len(levels)), np.nan),
+        made_by=np.full(n, ""),
+        refused=np.full(n, reason),
+    )
 
 
 def _nothing(target: str) -> str:
