@@ -75,7 +75,7 @@ def test_a_map_that_cannot_be_is_wrong_usage(tmp_path):
     for column_map, sentence in [
         ({"nope": "user"}, "no column 'nope'"),
         ({"user": "colour"}, "cannot be mapped to 'colour'"),
-        ({"user": "name", "id": "name"}, "mapped to one field"),
+        ({"user": "name", "id": "name"}, "'user' and 'id' are mapped to one field, 'name'"),
     ]:
         with pytest.raises(ConfigError, match=sentence):
             tasks_of(tmp_path, "id,submit,user\n1,2,a\n", column_map=column_map)

@@ -142,9 +142,14 @@ def _check(columns: list[str], overrides: Mapping[str, str]) -> None:
             known = ", ".join(columns[:40])
             raise ConfigError(f"there is no column {column!r} to map; the columns are {known}")
         if name and name not in allowed:
-            raise ConfigError(f"{column!r} cannot be mapped to {name!r}; fields: {allowed}")
-    if len({n for n in overrides.values() if n}) < sum(1 for n in overrides.values() if n):
-        raise ConfigError(f"two columns are mapped to one field: {dict(overrides)}")
+            raise ConfigError(
+                f"{column!r} cannot be mapped to {name!r}; fields: {', '.join(allowed)}"
+            )
+    named = [name for name in overrides.values() if name]
+    for name in named:
+        if named.count(name) > 1:
+            columns_of = " and ".join(repr(c) for c, n in overrides.items() if n == name)
+            raise ConfigError(f"{columns_of} are mapped to one field, {name!r}; map one of them")
 
 
 def _best(sample: pl.DataFrame, free: list[str], known: list[str], name: str) -> str | None:
