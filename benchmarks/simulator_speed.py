@@ -7,7 +7,7 @@ repetition, compiling is not counted. Seconds are the processor's, so that other
 machine counts less; on an idle one they are the clock's. Baselines in the same run: a
 straightforward event loop in numba (a queue sorted and walked at every event, running tasks
 scanned and sorted for the reservation), whose schedule must be equal task by task; and AccaSim
-(PyPI), in an environment of its own whose python `--accasim` names, on two parts of HPC2N as 240
+(PyPI), in an environment of its own whose python `--accasim` names, on three parts of HPC2N as 240
 nodes of one processor (what a machine of equal processors is to it), its outputs switched off.
 """
 
@@ -52,7 +52,11 @@ CASES = [  # trace, policy, backfill
     ("CEA-Curie", "wfp3", "easy"),
 ]
 NAIVE = [("HPC2N", "fcfs"), ("HPC2N", "saf"), ("CEA-Curie", "fcfs")]
-PARTS = {"HPC2N, first 5,000": 0, "HPC2N, 5,000 from 50,000": 50_000}  # for AccaSim
+PARTS = {  # for AccaSim; of all such parts the last one has the longest queue (212 on average)
+    "HPC2N, first 5,000": 0,
+    "HPC2N, 5,000 from 50,000": 50_000,
+    "HPC2N, 5,000 from 190,000": 190_000,
+}
 
 ACCASIM = """
 import collections, collections.abc, sys, time
