@@ -39,8 +39,9 @@ Cluster = Annotated[
 ]
 Home = Annotated[Path, typer.Option(help="Folder of the log and the models.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 HOME = Path(".headway")
+MOST_PROCS = 1_000_000_000
 
 
 @app.callback(invoke_without_command=True)
@@ -203,8 +204,10 @@ def progress_bars() -> Any:
 def _open(paths: list[Path], format: str, map: str, procs: int, cluster: str) -> list[Any]:
     from headway.history import open_traces
 
-    if procs < 0:
-        raise ConfigError(f"procs must be at least 1, or 0 for what the file says, got {procs}")
+    if not 0 <= procs <= MOST_PROCS:
+        raise ConfigError(
+            f"procs must be in 1..{MOST_PROCS:,}, or 0 for what the file says, got {procs}"
+        )
     return open_traces(
         paths, format=format, column_map=_columns(map), total_cpus=procs or None, cluster=cluster
     )
@@ -215,7 +218,10 @@ def _columns(text: str) -> dict[str, str]:
     pairs = [pair.split("=") for pair in text.split(",") if pair]
     if any(len(pair) != 2 or not all(pair) for pair in pairs):
         raise ConfigError(f"map must be COLUMN=FIELD,COLUMN=FIELD.., got {text!r}")
-    return {column.strip(): field.strip() for column, field in pairs}
+    columns = {column.strip(): field.strip() for column, field in pairs}
+    if len(columns) < len(pairs):
+        raise ConfigError(f"map names a column twice; a column means one field, got {text!r}")
+    return columns
 
 
 def _names(text: str) -> list[str]:
