@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headway import __version__
-from headway.errors import ConfigError, HeadwayError
+from headway.errors import ConfigError, HeadwayError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,11 +272,27 @@ def _answer(document: Any, as_json: bool, screen: Callable[[Any], Any]) -> None:
     if as_json:
         from headway.report.numbers import plain
 
-        print(json.dumps(plain(document), allow_nan=False))
+        _put(json.dumps(plain(document), allow_nan=False) + "\n")
         return
     from rich.console import Console
 
-    Console().print(screen(document))
+    text = StringIO()
+    Console(file=text, force_terminal=sys.stdout.isatty() or None).print(screen(document))
+    _put(text.getvalue())
+
+
+def _put(text: str) -> None:
+    """Write to stdout now: whoever reads it may be gone, as in a pipe to head, or its disk full."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(141) from None
+        raise StoreError(
+            f"the answer could not be written ({error.strerror}); free some space, run it again"
+        ) from error
 
 
 def main() -> None:
@@ -284,12 +302,13 @@ def main() -> None:
     except HeadwayError as error:
         print(f"headway: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("headway: stopped; what was stored is whole, run it again to go on", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+    except SystemExit as left:
+        if left.code == 130:  # typer has caught Ctrl-C
+            print(
+                "headway: stopped; what was stored is whole, run it again to go on",
+                file=sys.stderr,
+            )
+        raise
 
 
 if __name__ == "__main__":
