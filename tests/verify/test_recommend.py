@@ -115,3 +115,11 @@ def test_a_gain_that_may_be_chance_comes_last():
 
 def test_what_would_not_help_is_not_recommended():
     assert recommendations(summary(-0.1, -3.0)) == []
+
+
+def test_a_small_share_is_not_rounded_to_nothing():
+    idle = summary(-0.1, -3.0)
+    idle["requests"]["cores"] = {
+        "known_tasks": 9, "median_used_share": 0.00042, "wasted_core_h": 7.0, "cost": 1.0,
+    }  # fmt: skip
+    assert "use at most 0.042% of the cores" in recommendations(idle)[0]["why"]

@@ -30,7 +30,7 @@ def _schedule(summary: dict[str, Any]) -> dict[str, Any] | None:
     gain = summary["gain"]
     if not gain or gain["reduction"] <= 0.0:
         return None
-    name = "Headway's own order" if gain["policy"] == "headway" else gain["policy"].upper()
+    name = "Headway's own order" if gain["policy"] == "headway" else _named(gain["policy"])
     how = f"{name} with {gain['runtimes']} runtimes"
     share = gain["share_of_possible"]
     reached = "" if share is None else f", {share:.0%} of what knowing every runtime would give"
@@ -45,6 +45,10 @@ def _schedule(summary: dict[str, Any]) -> dict[str, Any] | None:
         "low": gain["reduction_low_90"],
         "high": gain["reduction_high_90"],
     }
+
+
+def _named(policy: str) -> str:
+    return "AREAxT" if policy == "areaxt" else policy.upper()
 
 
 def _memory(summary: dict[str, Any]) -> dict[str, Any] | None:
@@ -81,9 +85,9 @@ def _cores(summary: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "what": "Look at tasks that hold cores and leave them idle.",
         "why": (
-            f"Half of the tasks use less than {cores['median_used_share']:.0%} of the cores they "
-            f"hold; {cores['wasted_core_h']:,.0f} core-hours were held and not used. Not all of "
-            "that can be had back: waiting for data is idle time too."
+            f"Half of the tasks use at most {100 * cores['median_used_share']:.2g}% of the cores "
+            f"they hold; {cores['wasted_core_h']:,.0f} core-hours were held and not used. Not all "
+            "of that can be had back: waiting for data is idle time too."
         ),
         "worth": cores["cost"],
         "unit": summary["prices"]["currency"],
