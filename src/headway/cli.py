@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from io import StringIO
 from pathlib import Path
@@ -100,6 +101,7 @@ def optimize(
     from headway.report.screen import summary_screen
 
     began = time.perf_counter()
+    _writable(report)
     prices, coverage = _prices(home, price_core_hour, price_gb_hour, currency)
     with progress_bars() as progress:
         store = _store(home)
@@ -237,6 +239,16 @@ def _store(home: Path) -> Any:
     from headway.store import DeltaStore
 
     return DeltaStore(str(home / "log"))
+
+
+def _writable(folder: Path) -> None:
+    """Make the folder of a report before the work begins; ConfigError if that cannot be done."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"report cannot be written to {folder}: {error.strerror}") from error
 
 
 def _models(home: Path) -> Any:

@@ -6,6 +6,7 @@ whose keys the command line promises.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from headway.store import ModelStore
 
     Progress = Callable[[str, float], None]  # what is being done, share done in [0, 1]
+
+log = logging.getLogger(__name__)
 
 TARGETS: Final = {"runtime": "runtime_s", "memory": "memory_bytes"}
 LEAST_TASKS: Final = 50  # fewer cannot be split into a part to choose on and one to judge on
@@ -131,6 +134,7 @@ def simulate_trace(
     if protocol == "rlscheduler" and facts[0].format == "swf":
         tasks = tasks.head(10_000)  # as published: the first 10,000 lines of a trace
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
+    _say_what_was_assumed(facts[0], tasks, workload)
     predicted_s = None
     if "predicted" in runtimes:
         what = "Replaying runtimes"
@@ -148,6 +152,19 @@ def simulate_trace(
         jobs=jobs,
         progress=lambda _, share: progress("Simulating", share),
     )
+
+
+def _say_what_was_assumed(facts: ClusterFacts, tasks: pl.DataFrame, workload: Workload) -> None:
+    """Warn of what was guessed and of tasks that were left out."""
+    for doubt in facts.doubts:
+        log.warning("%s", doubt)
+    if workload.too_wide:
+        log.warning(
+            "%d tasks want more than %d processors and were left out",
+            workload.too_wide, workload.total_procs,
+        )  # fmt: skip
+    if tasks["parents"].list.len().max():
+        log.warning("tasks wait for others in this history; they are simulated as if none did")
 
 
 def replay_histories(
@@ -266,7 +283,9 @@ def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workl
     """The largest cluster's tasks as a workload; else None. The reason says what was left out."""
     clusters = tasks["cluster"].value_counts(sort=True)["cluster"]
     first = clusters[0]
-    fact = next(f for f in facts if f.cluster == first)
+    mine_facts = [f for f in facts if f.cluster == first]
+    fact = max(mine_facts, key=lambda f: f.total_cpus or 0.0)
+    zero_s = min(f.zero_s for f in mine_facts)
     reason = f"only {first} was simulated of {len(clusters)} clusters" if len(clusters) > 1 else ""
     if fact.total_cpus is None:
         return None, "schedules: no column says how many processors tasks took"
@@ -279,7 +298,7 @@ def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workl
         reason = "schedules: tasks that wait for others (a workflow graph) are not simulated yet"
         return None, reason
     try:
-        workload = workload_from(mine, fact.zero_s, int(fact.total_cpus))
+        workload = workload_from(mine, zero_s, int(fact.total_cpus))
     except NotEnoughData as error:
         return None, f"schedules: {error}"
     if len(workload) < LEAST_TASKS or workload.submit_s[-1] <= workload.submit_s[0]:

@@ -62,6 +62,20 @@ def _memory(summary: dict[str, Any]) -> dict[str, Any] | None:
         for m in memory["months"]
         if m["request_wastage_gbh"] is not None
     ]
+    rivals = [
+        m
+        for m in memory.get("methods", [])
+        if m["method"] not in ("headway", "request")
+        and m["first_attempt_coverage"] >= memory["coverage_asked"]
+        and m["wastage_gbh"] < memory["wastage_gbh"]
+    ]
+    best = min(rivals, key=lambda m: m["wastage_gbh"], default=None)
+    plainer = (
+        f" A plain rule would do better here: {best['method']} wastes "
+        f"{best['wastage_gbh']:,.0f} GB-hours, Headway {memory['wastage_gbh']:,.0f}."
+        if best
+        else ""
+    )
     spread = 1.645 * _standard_error(monthly) * summary["prices"]["gb_hour"]
     worth = memory["saved_cost"]
     return {
@@ -69,7 +83,7 @@ def _memory(summary: dict[str, Any]) -> dict[str, Any] | None:
         "why": (
             f"{saved:,.0f} GB-hours less are reserved in vain, and {covers:.1%} of first "
             f"allocations suffice ({memory['coverage_asked']:.0%} were asked for); retries are "
-            "counted at full cost."
+            f"counted at full cost.{plainer}"
         ),
         "worth": worth,
         "unit": summary["prices"]["currency"],

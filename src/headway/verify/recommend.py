@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 SHARE: Final = 0.3  # of the time of a workload that plans are chosen on
+LEAST_TASKS: Final = 0.1  # of its tasks that they are chosen on at the least
 REPLICAS: Final = 6  # of the first part, submissions shaken by up to SHAKE_S, against chance
 SHAKE_S: Final = 1800.0
 WEEK_S: Final = 7 * 86400.0
@@ -183,9 +184,12 @@ def choose(
 
 
 def is_early(workload: Workload) -> NDArray[np.bool_]:
-    """Which tasks (n,) were submitted in the first SHARE of the workload's time."""
+    """Which tasks (n,) plans are chosen on: those of the first SHARE of the workload's time, or of
+    its first LEAST_TASKS tasks where that is later.
+    """
     submit_s = workload.submit_s
-    return submit_s < submit_s[0] + SHARE * (submit_s[-1] - submit_s[0])
+    split_s = submit_s[0] + SHARE * (submit_s[-1] - submit_s[0])
+    return submit_s < max(split_s, submit_s[int(LEAST_TASKS * len(submit_s))])
 
 
 def row(workload: Workload, judged: Judged) -> dict[str, Any]:
@@ -232,11 +236,18 @@ def gain(
         "reduction_low_90": low,
         "reduction_high_90": high,
         "tasks": len(late),
-        "judged_on": f"the last {1.0 - SHARE:.0%} of the time; chosen on the first {SHARE:.0%}",
+        "judged_on": f"the last {_late_share(workload):.0%} of the time; chosen on the rest",
         "policy": chosen.plan.policy,
         "runtimes": chosen.plan.runtimes,
         "detail": chosen.plan.detail,
     }
+
+
+def _late_share(workload: Workload) -> float:
+    """The share of the time that lies behind the part which plans are chosen on."""
+    submit_s = workload.submit_s
+    first_late_s = submit_s[~is_early(workload)][0]
+    return float((submit_s[-1] - first_late_s) / (submit_s[-1] - submit_s[0]))
 
 
 def _share(before: float, after: float, best: float) -> float | None:
