@@ -13,7 +13,7 @@ import numpy as np
 from headway.errors import ClusterError
 from headway.features import History
 from headway.protocols import Features, Preferences
-from headway.records import Decision, Event, Outcome, Prediction, Task, as_row
+from headway.records import Decision, Event, Task, as_row, outcome_of, prediction_of
 from headway.tables import frame
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Engine:
                 self._learn(task, self._described.pop(key))
                 self._history.end(task)
                 if key in self._decided:
-                    outcomes.append(_outcome(self._decided.pop(key), task))
+                    outcomes.append(outcome_of(self._decided.pop(key), task))
         self._store.append("outcome", [frame("outcome", [as_row(o) for o in outcomes])])
 
     def _learn(self, task: Task, x: Features) -> None:
@@ -117,7 +117,7 @@ class Engine:
     def _log_predictions(self, task: Task, x: Features) -> None:
         """Write down what was believed of a task when it came."""
         said = [
-            _prediction(task, target, predictor.predict(x))
+            prediction_of(task, task.submitted_s, target, predictor.predict(x))
             for target, predictor in self._predictors.items()
         ]
         self._store.append("prediction", [frame("prediction", [as_row(p) for p in said])])
@@ -160,35 +160,3 @@ def _result(task: Task, target: str) -> float | None:
     if task.ended_s is None or task.started_s is None:
         return None
     return max(0.0, task.ended_s - task.started_s)
-
-
-def _prediction(task: Task, target: str, said: Estimate) -> Prediction:
-    refused = str(said.refused[0])
-    return Prediction(
-        cluster=task.cluster,
-        id=task.id,
-        attempt=task.attempt,
-        at_s=task.submitted_s,
-        target=target,
-        value=None if refused else float(said.value[0]),
-        levels=tuple(said.levels.tolist()),
-        quantiles=() if refused else tuple(said.quantiles[0].tolist()),
-        made_by=str(said.made_by[0]),
-        refused=refused,
-    )
-
-
-def _outcome(decision: Decision, task: Task) -> Outcome:
-    assert task.ended_s is not None
-    wait_s = None if task.started_s is None else task.started_s - task.submitted_s
-    return Outcome(
-        decision_id=decision.decision_id,
-        cluster=task.cluster,
-        id=task.id,
-        attempt=task.attempt,
-        at_s=task.ended_s,
-        wait_s=wait_s,
-        runtime_s=_result(task, "runtime_s"),
-        memory_peak_bytes=task.memory_peak_bytes,
-        state=task.state,
-    )

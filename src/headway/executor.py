@@ -30,7 +30,7 @@ from headway.observe.local import Ended, LocalPool
 from headway.observe.machine import available_memory_bytes
 from headway.observe.staff import Call
 from headway.predict.by_name import ByName
-from headway.records import Decision, Estimate, Outcome, Prediction, Task
+from headway.records import Decision, Task, outcome_of, prediction_of
 from headway.schedule.admission import Admission, Waiting
 from headway.store.history import ended_tasks
 from headway.store.writer import Writer
@@ -293,8 +293,12 @@ class Executor(concurrent.futures.Executor):
         )
         if self._writer is not None:
             runtime, memory = self._beliefs.estimate([task])
-            self._writer.put("prediction", _prediction(decision, "runtime_s", runtime))
-            self._writer.put("prediction", _prediction(decision, "memory_bytes", memory))
+            self._writer.put(
+                "prediction", prediction_of(decision, decision.at_s, "runtime_s", runtime)
+            )
+            self._writer.put(
+                "prediction", prediction_of(decision, decision.at_s, "memory_bytes", memory)
+            )
             self._writer.put("decision", decision)
         return decision
 
@@ -316,7 +320,7 @@ class Executor(concurrent.futures.Executor):
             self._leave_if_done()
         if self._writer is not None:
             self._writer.put("task", ended.task)
-            self._writer.put("outcome", _outcome(decision, ended.task))
+            self._writer.put("outcome", outcome_of(decision, ended.task))
         if is_retried:
             return
         if ended.error is None:
@@ -358,37 +362,6 @@ def _size_of(args: tuple[Any, ...]) -> int | None:
 
 def _run_chunk(fn: Callable[..., Any], chunk: tuple[tuple[Any, ...], ...]) -> list[Any]:
     return [fn(*args) for args in chunk]
-
-
-def _prediction(decision: Decision, target: str, estimate: Estimate) -> Prediction:
-    is_refused = bool(estimate.refused[0])
-    return Prediction(
-        cluster=decision.cluster,
-        id=decision.id,
-        attempt=decision.attempt,
-        at_s=decision.at_s,
-        target=target,
-        value=None if is_refused else float(estimate.value[0]),
-        levels=tuple(estimate.levels.tolist()),
-        quantiles=() if is_refused else tuple(estimate.quantiles[0].tolist()),
-        made_by=str(estimate.made_by[0]),
-        refused=str(estimate.refused[0]),
-    )
-
-
-def _outcome(decision: Decision, task: Task) -> Outcome:
-    is_measured = task.started_s is not None and task.ended_s is not None
-    return Outcome(
-        decision_id=decision.decision_id,
-        cluster=task.cluster,
-        id=task.id,
-        attempt=task.attempt,
-        at_s=task.ended_s or decision.at_s,
-        wait_s=None if task.started_s is None else max(task.started_s - task.submitted_s, 0.0),
-        runtime_s=(task.ended_s or 0.0) - (task.started_s or 0.0) if is_measured else None,
-        memory_peak_bytes=task.memory_peak_bytes,
-        state=task.state,
-    )
 
 
 _open_executors: weakref.WeakSet[Executor] = weakref.WeakSet()

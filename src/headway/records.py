@@ -249,3 +249,39 @@ def task_fields() -> tuple[str, ...]:
 def as_row(record: Any) -> dict[str, Any]:
     """A record as a plain dictionary, one entry a column."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+def prediction_of(
+    about: Task | Decision, at_s: float, target: str, estimate: Estimate
+) -> Prediction:
+    """The first row of an estimate as what was believed of one task at a moment."""
+    refused = str(estimate.refused[0])
+    return Prediction(
+        cluster=about.cluster,
+        id=about.id,
+        attempt=about.attempt,
+        at_s=at_s,
+        target=target,
+        value=None if refused else float(estimate.value[0]),
+        levels=tuple(estimate.levels.tolist()),
+        quantiles=() if refused else tuple(estimate.quantiles[0].tolist()),
+        made_by=str(estimate.made_by[0]),
+        refused=refused,
+    )
+
+
+def outcome_of(decision: Decision, task: Task) -> Outcome:
+    """What became of a decision, as the task that it was about says when it has ended."""
+    started_s, ended_s = task.started_s, task.ended_s
+    has_run = started_s is not None and ended_s is not None
+    return Outcome(
+        decision_id=decision.decision_id,
+        cluster=task.cluster,
+        id=task.id,
+        attempt=task.attempt,
+        at_s=decision.at_s if ended_s is None else ended_s,
+        wait_s=None if started_s is None else max(0.0, started_s - task.submitted_s),
+        runtime_s=max(0.0, (ended_s or 0.0) - (started_s or 0.0)) if has_run else None,
+        memory_peak_bytes=task.memory_peak_bytes,
+        state=task.state,
+    )
