@@ -9,16 +9,12 @@ submissions shaken by up to half an hour say how much of a figure is chance.
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from headway.history import open_traces, tasks_of
-from headway.schedule.siblings import Siblings
-from headway.simulate.kernel import simulate
 from headway.simulate.workload import workload_from
-from headway.stats import bounded_slowdown
 from headway.verify import recommend
 from headway.verify.replay import replay
 
@@ -28,20 +24,7 @@ SEEDS = range(5)
 def shaken(workload, plan, submit_s):
     """Mean bounded slowdown of the judged part if tasks had come at other moments."""
     arrival = np.argsort(submit_s, kind="stable")
-    columns = ("runtime_s", "requested_s", "procs", "rows")
-    part = replace(
-        workload,
-        submit_s=submit_s[arrival],
-        **{name: getattr(workload, name)[arrival] for name in columns},
-    )
-    order, siblings = plan.order, plan.order.siblings
-    if siblings is not None:
-        siblings = Siblings(*(column[arrival] for column in siblings[:4]), siblings.strength)
-    order = replace(
-        order, key=order.key[arrival], order_s=order.order_s[arrival], siblings=siblings
-    )
-    start_s = simulate(part, order, plan.reserve_s[arrival], backfill_s=plan.backfill_s[arrival])
-    slowdown = bounded_slowdown(start_s - part.submit_s, part.runtime_s)
+    slowdown = recommend.slowdown_of_part(workload, plan, arrival, submit_s[arrival])
     return slowdown[~recommend.is_early(workload)[arrival]].mean()
 
 

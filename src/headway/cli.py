@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 
 Histories = Annotated[list[Path], typer.Argument(metavar="HISTORY...", help="History files.")]
-History = Annotated[Path, typer.Argument(metavar="HISTORY", help="A history file.")]
 Format = Annotated[
     str,
     typer.Option(help="swf, sacct, pbs, nextflow, wfformat or table; default: seen from content."),

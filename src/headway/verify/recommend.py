@@ -173,7 +173,7 @@ def choose(
         replicas.append((first[arrival], submit_s[arrival]))
     scores = np.empty((len(plans), REPLICAS))
     for number, plan in enumerate(plans):
-        scores[number] = [_slowdown_of_part(workload, plan, *replica) for replica in replicas]
+        scores[number] = [slowdown_of_part(workload, plan, *part).mean() for part in replicas]
         if progress is not None:
             progress()
     means = scores.mean(axis=1)
@@ -273,8 +273,8 @@ def _weekly_interval(
     return float(low), float(high)
 
 
-def _slowdown_of_part(workload: Workload, plan: Plan, rows: Ints, submit_s: Floats) -> float:
-    """Mean bounded slowdown if only the tasks of some rows had come, at those times."""
+def slowdown_of_part(workload: Workload, plan: Plan, rows: Ints, submit_s: Floats) -> Floats:
+    """Bounded slowdown (k,) if only the tasks of some rows (k,) had come, at sorted submit_s."""
     part = replace(
         workload,
         submit_s=submit_s,
@@ -294,4 +294,4 @@ def _slowdown_of_part(workload: Workload, plan: Plan, rows: Ints, submit_s: Floa
         )
     order = replace(order, key=order.key[rows], order_s=order.order_s[rows], siblings=siblings)
     start_s = simulate(part, order, plan.reserve_s[rows], backfill_s=plan.backfill_s[rows])
-    return float(bounded_slowdown(start_s - submit_s, part.runtime_s).mean())
+    return bounded_slowdown(start_s - submit_s, part.runtime_s)
