@@ -32,9 +32,14 @@ setup: .venv/.ready
 
 setup-real: .venv/.ready-real
 
-.venv/.ready-real: .venv/.ready
+.venv/.ready-models: .venv/.ready
+	@echo "Installing the libraries of all models, once"
+	@$(call install,test$(comma)models)
+	@touch $@
+
+.venv/.ready-real: .venv/.ready-models
 	@echo "Installing what the tests against real servers need, once"
-	@$(call install,test$(comma)real)
+	@$(call install,test$(comma)models$(comma)real)
 	@touch $@
 
 .venv/.ready-docs: .venv/.ready
@@ -45,7 +50,7 @@ setup-real: .venv/.ready-real
 demo: setup
 	@$(BIN)/headway demo
 
-test: lint
+test: .venv/.ready-models lint
 	$(BIN)/python -m pytest -n 2 tests src
 
 test-real: setup-real
