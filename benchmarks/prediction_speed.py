@@ -43,7 +43,7 @@ def main():
     boosted = Boosted(columns, anchors=["user.ewma_log"], cap="limit_s")
     boosted.learn(x, y, np.zeros(len(y), dtype=bool))
     boosters = [booster for both in boosted._boosters for booster in both]
-    rows = boosted._chosen(x)
+    rows = boosted._window.rows(x)[0]
     ones = [x.take(slice(i, i + 1)) for i in range(REPEATS)]
     tasks = [
         Task(cluster="c", id=f"n{i}", user=f"user{i % 4}", name="tool1", submitted_s=1e9 + i)

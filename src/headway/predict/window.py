@@ -1,0 +1,151 @@
+"""The latest outcomes that a model is fitted on, and when the next fit is due."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from headway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from headway.protocols import Features
+
+    Floats = NDArray[np.float64]
+
+_GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
+_EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
+
+
+class Window:
+    """Rows of chosen columns with the log of their outcome, at most `size`, the latest.
+
+    Refits happen after fixed counts of outcomes, so that learning them in one call or in many is
+    the same: at `first_fit`, then each time they have grown by 60 %, later after `every` or 5 %.
+    After a fit are set: x (m, d), log_y (m,) = log(1 + outcome), anchored (m,) the log of the
+    nearest history, censored (m,), usual = the median of log_y, fits.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        anchors: Sequence[str] = (),
+        *,
+        size: int = 20_000,
+        first_fit: int = 50,
+        every: int = 6_000,
+    ) -> None:
+        """Keep the named columns; anchors: columns with logs of the target, the nearest first."""
+        self.columns, self.anchors = tuple(columns), tuple(anchors)
+        self.size, self.first_fit, self.every = size, first_fit, every
+        self.x = np.zeros((0, len(self.columns)))
+        self.log_y, self._anchor = np.zeros(0), np.zeros(0)
+        self.censored = np.zeros(0, dtype=bool)
+        self.usual, self.fits = 0.0, 0
+        self._waiting: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = []
+        self._learned, self._next_fit, self._version = 0, first_fit, ""
+        self._places: tuple[tuple[str, ...], list[int]] = ((), [])
+
+    @property
+    def anchored(self) -> Floats:
+        """The log of the nearest history of each kept outcome (m,), `usual` where there is none."""
+        return np.nan_to_num(self._anchor, nan=self.usual)
+
+    def learn(
+        self, x: Features, y: Floats, censored: NDArray[np.bool_], fit: Callable[[], None]
+    ) -> None:
+        """Keep outcomes; call `fit` where the schedule says so."""
+        self._check(x)
+        self._version = x.version
+        done = 0
+        while done < len(y):
+            part = slice(done, done + min(self.rows_to_refit(), len(y) - done))
+            rows = x.take(part)
+            log = np.log1p(np.maximum(np.asarray(y[part], dtype=np.float64), 0.0))
+            known = np.array(censored[part], dtype=bool)
+            self._waiting.append((self._chosen(rows), log, self._nearest(rows), known))
+            self._learned += len(rows)
+            done += len(rows)
+            if self._learned == self._next_fit:
+                self._gather()
+                self.usual = float(np.median(self.log_y))
+                fit()
+                self.fits += 1
+                grown = max(self.every, int(_EVERY_SHARE * self._learned))
+                self._next_fit += min(grown, int((_GROWTH - 1.0) * self._learned))
+
+    def rows_to_refit(self) -> int:
+        """How many outcomes from now the next refit comes."""
+        return self._next_fit - self._learned
+
+    def rows(self, x: Features) -> tuple[Floats, Floats]:
+        """The chosen columns (n, d) and the anchor (n,) of tasks; ConfigError if defined anew."""
+        self._check(x)
+        return self._chosen(x), np.nan_to_num(self._nearest(x), nan=self.usual)
+
+    def refusal(self) -> str:
+        """Why nothing can be answered; '' = there was a fit."""
+        return "" if self.fits else f"fewer than {self.first_fit} outcomes to learn from"
+
+    def save(self) -> bytes:
+        """Everything it is."""
+        self._gather()
+        words = {
+            "columns": self.columns, "anchors": self.anchors, "size": self.size,
+            "first_fit": self.first_fit, "every": self.every, "usual": self.usual,
+            "fits": self.fits, "learned": self._learned, "next_fit": self._next_fit,
+            "version": self._version,
+        }  # fmt: skip
+        stream = io.BytesIO()
+        np.savez_compressed(
+            stream, x=self.x, log_y=self.log_y, anchor=self._anchor, censored=self.censored,
+            words=np.array(json.dumps(words)),
+        )  # fmt: skip
+        return stream.getvalue()
+
+    @classmethod
+    def load(cls, content: bytes) -> Window:
+        """A Window as it was saved."""
+        arrays = np.load(io.BytesIO(content))
+        words = json.loads(str(arrays["words"]))
+        settings = {name: words[name] for name in ("size", "first_fit", "every")}
+        window = cls(words["columns"], words["anchors"], **settings)
+        window.x, window.log_y = arrays["x"], arrays["log_y"]
+        window._anchor, window.censored = arrays["anchor"], arrays["censored"]
+        window.usual, window.fits = words["usual"], words["fits"]
+        window._learned, window._next_fit = words["learned"], words["next_fit"]
+        window._version = words["version"]
+        return window
+
+    def _gather(self) -> None:
+        """Join what came since the last time to what is kept."""
+        parts = [(self.x, self.log_y, self._anchor, self.censored), *self._waiting]
+        self._waiting = []
+        self.x, self.log_y, self._anchor, self.censored = (
+            np.concatenate(column)[-self.size :] for column in zip(*parts, strict=True)
+        )
+
+    def _check(self, x: Features) -> None:
+        """Say no to features of another definition."""
+        if self._version and x.version != self._version:
+            message = f"features version must be {self._version!r}, got {x.version!r}: learn anew"
+            raise ConfigError(message)
+
+    def _chosen(self, x: Features) -> Floats:
+        """The chosen columns, (n, d)."""
+        if self._places[0] is not x.names:
+            self._places = (x.names, [x.names.index(name) for name in self.columns])
+        return x.values[:, self._places[1]]
+
+    def _nearest(self, x: Features) -> Floats:
+        """The log of the target in the nearest history, (n,); NaN = there is none."""
+        anchor = np.full(len(x), np.nan)
+        for name in self.anchors:
+            anchor = np.where(np.isnan(anchor), x.column(name), anchor)
+        return anchor
