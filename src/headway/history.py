@@ -62,9 +62,12 @@ def history_of(traces: Sequence[Trace], store: Store) -> tuple[pl.DataFrame, lis
 
 
 def tasks_of(
-    traces: Sequence[Trace], progress: Progress
+    traces: Sequence[Trace], progress: Progress, *, in_order: bool = True
 ) -> tuple[pl.DataFrame, list[ClusterFacts]]:
-    """All tasks of some traces in order of submission, and their facts; nothing is kept."""
+    """All tasks of some traces and their facts; nothing is kept.
+
+    in_order: by submission, else as they stand in the files.
+    """
     frames = []
     for trace in traces:
         name = f"Reading {trace.path.name}"
@@ -72,7 +75,9 @@ def tasks_of(
         frames += [tasks for tasks, _ in trace]
         progress(name, 1.0)
     tasks = pl.concat(frames).unique(["cluster", "id", "attempt"], keep="last", maintain_order=True)
-    return tasks.sort("submitted_s", maintain_order=True), [trace.facts for trace in traces]
+    if in_order:
+        tasks = tasks.sort("submitted_s", maintain_order=True)
+    return tasks, [trace.facts for trace in traces]
 
 
 def _earlier(store: Store) -> pl.DataFrame | None:

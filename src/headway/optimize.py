@@ -179,7 +179,7 @@ def replay_histories(
     """The rows of `headway replay`: predictions of every task beside the plain methods."""
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
-    tasks, _ = tasks_of(traces, progress)
+    tasks, _ = tasks_of(traces, progress, in_order=protocol != "sizey")
     what = f"Replaying {target}"
     began = time.perf_counter()
     replayed = replay(

@@ -21,6 +21,12 @@ STATES: Final = (
 )  # fmt: skip
 """What an attempt can be in; the last six are ends."""
 
+MEASURED: Final = (
+    "ended_s", "memory_peak_bytes", "memory_sampled_bytes", "cpu_s", "read_bytes", "exit_code",
+)  # fmt: skip
+"""Fields of a Task that its run gives: nothing may look at them, nor at an end in `state`, before
+the task has ended."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -49,7 +55,9 @@ class Task:
     limit_s: float | None = None  # requested runtime, after which the cluster kills
     memory_requested_bytes: int | None = None
     memory_peak_bytes: int | None = None
+    memory_sampled_bytes: int | None = None  # largest reading of use; may miss the peak
     cpu_s: float | None = None  # processor time used, all cores
+    read_bytes: int | None = None  # read while it ran: never a feature in a causal protocol
     input_bytes: int | None = None  # size of the inputs where known before the start
     state: str = "unknown"  # one of STATES
     exit_code: int | None = None

@@ -14,9 +14,9 @@ HUMAN = (
 )
 RAW = (
     "task_id,hash,process,tag,name,status,exit,cpus,time,memory,attempt,submit,start,complete"
-    ",duration,realtime,%cpu,rss,peak_rss,container\n"
+    ",duration,realtime,%cpu,rss,peak_rss,rchar,container\n"
     '9,aa/1,W:SORT,x,"W:SORT (x, y)",COMPLETED,0,2,3600000,1073741824,2'
-    ",1674490103249,1674490103000,1674490106000,2751,2500,65.5,2813952,2813953,img:1\n"
+    ",1674490103249,1674490103000,1674490106000,2751,2500,65.5,2813952,2813953,689316,img:1\n"
 )
 
 
@@ -32,6 +32,7 @@ def test_a_trace_for_people_is_read(tmp_path):
     assert (first["name"], first["tag"], first["workflow"]) == ("ALIGN", "s1", "run")
     assert first["memory_peak_bytes"] == 3 << 29
     assert first["cpu_s"] == 135
+    assert first["read_bytes"] == 1 << 20
     assert (second["state"], second["exit_code"], second["started_s"]) == ("failed", 137, None)
 
 
@@ -45,6 +46,7 @@ def test_a_raw_trace_is_read(tmp_path):
     assert task["ended_s"] - task["started_s"] == pytest.approx(2.5)
     assert (task["limit_s"], task["memory_requested_bytes"]) == (3600, 1 << 30)
     assert (task["memory_peak_bytes"], task["cpus_requested"]) == (2813953, 2)
+    assert (task["memory_sampled_bytes"], task["read_bytes"]) == (2813952, 689316)
     assert (task["id"], task["attempt"], task["name"], task["tag"]) == ("9", 2, "W:SORT", "x")
 
 

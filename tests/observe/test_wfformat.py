@@ -27,7 +27,7 @@ def instance(**changes):
         "tasks": [
             {"id": "a_1", "runtimeInSeconds": 10.0, "memoryInBytes": 5, "avgCPU": 50.0},
             {"id": "b_2", "runtimeInSeconds": 20.5, "coreCount": 4, "machines": ["m1"]},
-            {"id": "c_3", "runtimeInSeconds": 1},
+            {"id": "c_3", "runtimeInSeconds": 1, "readBytes": 400},
         ],
         "machines": [{"nodeName": "m1", "cpu": {"coreCount": 8}}, {"nodeName": "m2"}],
     }
@@ -52,6 +52,7 @@ def test_tasks_start_when_their_parents_have_ended(tmp_path):
     assert tasks["ended_s"].to_list() == [begin + 10, begin + 30.5, begin + 31.5]
     assert tasks["parents"].to_list() == [[], ["a_1"], ["a_1", "b_2"]]
     assert tasks["input_bytes"].to_list() == [None, 100, 111]
+    assert tasks["read_bytes"].to_list() == [None, None, 400]
     assert tasks["name"].to_list() == ["a", "b", "c"]
     assert tasks["cpu_s"][0] == 5
     assert tasks["workflow"].unique().to_list() == ["wf"]

@@ -17,7 +17,8 @@ LONGEST_S: Final = 3650 * 86400.0
 """A runtime beyond this is absurd; a limit beyond it is none."""
 
 _TIMES: Final = ("submitted_s", "started_s", "ended_s")
-_MEMORY: Final = ("memory_requested_bytes", "memory_peak_bytes", "input_bytes")
+_MEMORY: Final = ("memory_requested_bytes", "memory_peak_bytes", "memory_sampled_bytes")
+_READ: Final = ("input_bytes", "read_bytes")
 _CPUS: Final = ("cpus_requested", "cpus_allocated")
 
 
@@ -43,10 +44,10 @@ def check(tasks: pl.DataFrame) -> pl.DataFrame:
         _when(c("ended_s") - c("started_s") > LONGEST_S, "runtime over ten years"),
         _when(_any(c(n) <= 0 for n in _CPUS), "processors not positive"),
         _when(_any(c(n) > MOST_CPUS for n in _CPUS), "more than 100 million processors"),
-        _when(_any(c(n) < 0 for n in _MEMORY), "negative memory"),
-        _when(_any(c(n) > MOST_BYTES for n in _MEMORY[:2]), "memory over 1 PB"),
+        _when(_any(c(n) < 0 for n in (*_MEMORY, *_READ)), "negative memory"),
+        _when(_any(c(n) > MOST_BYTES for n in _MEMORY), "memory over 1 PB"),
         _when(_any(c(n) < 0 for n in amounts), "negative amount"),
-        _when(_any(c(n) > 1e15 for n in (*amounts, "input_bytes")), "absurd amount"),
+        _when(_any(c(n) > 1e15 for n in (*amounts, *_READ)), "absurd amount"),
         _when(~c("state").is_in(STATES), "unknown state"),
     ]
     checked = tasks.with_columns(reason=pl.coalesce(reasons))

@@ -29,7 +29,7 @@ JUMP_MISSING: Final = 0.2
 SAMPLE: Final = 100_000
 _AMOUNTS: Final = (
     "cpus_requested", "cpus_allocated", "nodes", "gpus", "limit_s", "memory_requested_bytes",
-    "memory_peak_bytes", "cpu_s", "input_bytes", "wait_s", "runtime_s",
+    "memory_peak_bytes", "cpu_s", "read_bytes", "input_bytes", "wait_s", "runtime_s",
 )  # fmt: skip
 _WORDS: Final = ("user", "group", "project", "name", "queue", "state")
 

@@ -43,7 +43,9 @@ ALIASES: Final[dict[str, str]] = {
     "requestedmem memoryrequest memoryreq memorylimit memlimit memory mem",
     "memory_peak_bytes": "memorypeak maxrss peakrss peakmemory peakmem memused usedmem usedmemory "
     "memoryused maxmemory maxmem rss",
+    "memory_sampled_bytes": "",
     "cpu_s": "usedcput cput cputime cputimeused totalcpu cpuseconds cpu",
+    "read_bytes": "rchar bytesread totalread maxdiskread diskread ioread",
     "input_bytes": "input inputsize totalinput inputfilesize",
     "state": "state status jobstate taskstate podphase finalstate outcome result",
     "exit_code": "exitcode exitstatus exit returncode rc",
@@ -74,7 +76,10 @@ _UNITS: Final = {
 }  # fmt: skip
 _TIMES: Final = ("submitted_s", "started_s", "ended_s")
 _DURATIONS: Final = ("wait_s", "runtime_s", "limit_s", "cpu_s", *DERIVED[2:])
-_SIZES: Final = ("memory_requested_bytes", "memory_peak_bytes", "input_bytes")
+_SIZES: Final = (
+    "memory_requested_bytes", "memory_peak_bytes", "memory_sampled_bytes", "read_bytes",
+    "input_bytes",
+)  # fmt: skip
 NUMBERS: Final = ("cpus_requested", "cpus_allocated", "nodes", "gpus", "exit_code", "attempt")
 
 

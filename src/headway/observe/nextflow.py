@@ -78,7 +78,9 @@ def _tasks(rows: pl.DataFrame, names: list[str], workflow: str) -> pl.DataFrame:
         limit_s=duration_s(c("time"), 1e-3),
         memory_requested_bytes=size_bytes(c("memory")),
         memory_peak_bytes=positive(pl.coalesce(size_bytes(c("peak_rss")), size_bytes(c("rss")))),
+        memory_sampled_bytes=positive(size_bytes(c("rss"))),
         cpu_s=used * realtime,
+        read_bytes=size_bytes(c("rchar")),
         state=state(c("status")),
         exit_code=_exit(c("exit")),
     )

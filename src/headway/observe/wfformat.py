@@ -55,7 +55,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     "name": pl.String, "tag": pl.String, "node": pl.String, "parents": pl.List(pl.String),
     "submitted_s": pl.Float64, "started_s": pl.Float64, "ended_s": pl.Float64,
     "cpus_requested": pl.Float64, "cpus_allocated": pl.Float64, "memory_peak_bytes": pl.Float64,
-    "cpu_s": pl.Float64, "input_bytes": pl.Float64, "state": pl.String,
+    "cpu_s": pl.Float64, "read_bytes": pl.Float64, "input_bytes": pl.Float64, "state": pl.String,
 }  # fmt: skip
 
 
@@ -119,7 +119,8 @@ def _row(
     zero: float,
 ) -> dict[str, Any]:
     """One task as columns; what is no number has a reason instead of a value."""
-    raw = {n: run.get(n) for n in ("runtimeInSeconds", "memoryInBytes", "avgCPU", "coreCount")}
+    measured = ("runtimeInSeconds", "memoryInBytes", "avgCPU", "coreCount", "readBytes")
+    raw = {n: run.get(n) for n in measured}
     value = {n: _number(x) for n, x in raw.items()}
     unread = next((n for n, x in raw.items() if x is not None and value[n] is None), None)
     runtime, share = value["runtimeInSeconds"], value["avgCPU"]
@@ -142,6 +143,7 @@ def _row(
         "cpus_allocated": value["coreCount"],
         "memory_peak_bytes": value["memoryInBytes"] or None,
         "cpu_s": None if share is None or runtime is None else share / 100 * runtime,
+        "read_bytes": value["readBytes"],
         "input_bytes": sum(x for x in inputs if x) if any(x is not None for x in inputs) else None,
         "state": "unknown" if runtime is None else "completed",
     }

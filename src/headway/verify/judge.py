@@ -96,6 +96,8 @@ def _judged(
     if replayed.target == "memory_bytes" and found["tasks"]:
         runtime = (tasks["ended_s"] - tasks["started_s"]).cast(pl.Float64).fill_null(np.nan)
         request = _column(tasks, "memory_requested_bytes")[mask]
+        if replayed.protocol == "sizey":
+            request[:] = np.nan  # as published, a failed attempt is tried again with the double
         wasted = wastage_gbh(value[mask], y, request, runtime.to_numpy()[mask])
         found["wastage_gbh"] = float(np.nansum(wasted))
         found["first_attempt_coverage"] = float(np.mean(value[mask] >= y))

@@ -18,6 +18,7 @@ from headway.features import History
 from headway.predict import predictor_for
 from headway.predict.conformal import LEARN, SERVE
 from headway.records import Estimate
+from headway.verify.sizey_protocol import one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 TARGETS: Final = ("runtime_s", "memory_bytes")
 PROTOCOLS: Final = ("causal", "causal-at-start", "sizey")
-_SIZEY_LEAST: Final = 34  # runs that a kind of task must have
-_SIZEY_HISTORY: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +66,18 @@ def replay(
     described: a replay of another target of the same tasks by the same protocol and seed, whose
     features are taken over instead of being made again.
 
-    protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts; 'sizey'
-    takes, for each name with at least 34 runs, 30 % at random (seed) as history, then predicts
-    and learns one by one, with no delay. Source of the last: Bader et al. (2024), Sizey.
+    protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts. 'sizey'
+    looks at what a task read while it ran as its input size and learns with no delay (see
+    headway.verify.sizey_protocol); the order of its table counts, which is that of the file.
     """
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
-    outcome = _outcome(tasks, target)
     is_judged = np.ones(tasks.height, dtype=bool)
     if protocol == "sizey":
-        tasks, is_judged = _one_by_one(tasks, outcome, seed)
+        tasks, is_judged = one_by_one(tasks, seed)
+    outcome = _outcome(tasks, target)
     if described is None:
         history = History()
         at = "start" if protocol == "causal-at-start" else "submission"
@@ -143,32 +142,3 @@ def _order(served_s: Floats, tasks: pl.DataFrame, outcome: Floats) -> tuple[Inte
         (np.where(arrives, kinds, rows), np.where(arrives, rows, kinds), arrives, at_s)
     )
     return kinds[order], rows[order]
-
-
-def _one_by_one(
-    tasks: pl.DataFrame, outcome: Floats, seed: int
-) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
-    """The table with times at which each task ends before the next begins; who is judged.
-
-    Tasks of rare names and without outcome are pushed beyond the end: nobody learns from them.
-    """
-    rng = np.random.default_rng(seed)
-    names = tasks["name"].fill_null("").to_numpy()
-    submitted = tasks["submitted_s"].to_numpy()
-    is_history = np.zeros(tasks.height, dtype=bool)
-    is_judged = np.zeros(tasks.height, dtype=bool)
-    for name in sorted(set(names)):
-        rows = np.flatnonzero((names == name) & np.isfinite(outcome))
-        if len(rows) < _SIZEY_LEAST:
-            continue
-        rows = rows[np.argsort(submitted[rows], kind="stable")]
-        past = rng.choice(len(rows), int(_SIZEY_HISTORY * len(rows)), replace=False)
-        is_history[rows[past]] = True
-        is_judged[rows] = ~is_history[rows]
-    order = np.lexsort((submitted, np.where(is_history, 0, np.where(is_judged, 1, 2))))
-    place = np.empty(tasks.height)
-    place[order] = np.arange(tasks.height)
-    begun = pl.Series(submitted.min(initial=0.0) + 1000.0 * place)
-    runtime = pl.Series(np.where(is_history | is_judged, 500.0, np.nan)).fill_nan(None)
-    timed = tasks.with_columns(submitted_s=begun, started_s=begun, ended_s=begun + runtime)
-    return timed, is_judged
