@@ -9,7 +9,17 @@ from tests.predict.made_up import taught
 
 import headway.predict as door
 from headway.features import NAMES
-from headway.predict import Boosted, Conformal, First, Nearest, Recent, load, predictor_for, save
+from headway.predict import (
+    Boosted,
+    Conformal,
+    First,
+    Nearest,
+    Recent,
+    XGBoosted,
+    load,
+    predictor_for,
+    save,
+)
 from headway.predict.boosted import LEVELS
 
 COLUMNS = [name for name in NAMES if ".memory_" not in name]
@@ -19,18 +29,24 @@ def boosted():
     return Boosted(COLUMNS, anchors=["user.ewma_log"], cap="limit_s", window=150, rounds=5)
 
 
+def xgboosted():
+    return XGBoosted(COLUMNS, anchors=["user.ewma_log"], cap="limit_s", window=150, rounds=5)
+
+
 def nearest():
     return Nearest(["user", "all"], levels=LEVELS)
 
 
 MAKERS = {
     "Boosted": boosted,
+    "XGBoosted": xgboosted,
     "Nearest": nearest,
     "Recent": Recent,
     "First": lambda: First([boosted(), nearest()]),
     "Conformal": lambda: Conformal(First([boosted(), nearest()]), window=100),
 }
 X, Y = taught()
+NATIVE = {".txt", ".json", ".npz", ".ubj", ".safetensors"}  # of saved models: nothing to run
 UNCENSORED = np.zeros(len(Y), dtype=bool)
 
 
@@ -110,6 +126,18 @@ def test_learning_leaves_its_arguments_alone(make):
     make().learn(x, y, UNCENSORED[:120])
     np.testing.assert_array_equal(x.values, before)
     np.testing.assert_array_equal(y, Y[:120])
+
+
+@pytest.mark.parametrize("name", ["Boosted", "XGBoosted"])
+def test_a_member_that_was_saved_answers_and_learns_the_same(name):
+    member = learned(MAKERS[name])
+    other = type(member).load(member.save())
+    rows = np.arange(300, 400)
+    np.testing.assert_array_equal(answers(member, rows), answers(other, rows))
+    for one in (member, other):
+        one.learn(X.take(rows), Y[rows], UNCENSORED[rows])
+    np.testing.assert_array_equal(answers(member, rows), answers(other, rows))
+    assert {Path(file).suffix for file in member.save()} <= NATIVE
 
 
 def test_what_was_saved_answers_and_learns_the_same():

@@ -13,11 +13,15 @@ from headway.predict.conformal import Conformal
 from headway.predict.first import First
 from headway.predict.nearest import Nearest
 from headway.predict.recent import Recent
+from headway.predict.xgboosted import XGBoosted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Boosted", "Conformal", "First", "Nearest", "Recent", "load", "predictor_for", "save"]
+__all__ = [
+    "Boosted", "Conformal", "First", "Nearest", "Recent", "XGBoosted",
+    "load", "predictor_for", "save",
+]  # fmt: skip
 
 TARGETS = ("runtime_s", "memory_bytes")
 _FIRST_FIT, _MEMORY_FIRST_FIT = 50, 3_000  # on less, trees gave less memory than was needed
