@@ -162,3 +162,14 @@ def test_many_keys_make_room_for_themselves():
     assert features.column("all.waiting").tolist() == list(range(n))
     assert features.column("user.waiting").max() == 0.0
     assert features.column("stem.waiting").tolist() == list(range(n))
+
+
+def test_words_of_a_tag_are_codes_that_tasks_with_the_same_beginning_share():
+    tags = ["FOXA1_VCaP_REP1", "FOXA1_VCaP_REP2", "AR.x", None, "__"]
+    tasks = [Task(cluster="c", id=str(i), tag=tag, submitted_s=0.0) for i, tag in enumerate(tags)]
+    x = History().replay(frame("task", tasks))
+    codes = np.column_stack([x.column(f"tag_{i}") for i in (1, 2, 3)])
+    assert codes[0, 1] == codes[1, 1] >= 0
+    assert codes[0, 2] != codes[1, 2]
+    assert codes[2, 0] not in codes[:2, 0]
+    assert (codes[2, 2], *codes[3], *codes[4]) == (-1.0,) * 7

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
 
     from headway.records import Task
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """The definition of the columns; a model is only asked with the version it was taught."""
 
 _KEYS: Final = ("user", "group", "project", "workflow", "name", "stem", "queue", "container")
+_TAGS: Final = ("tag_1", "tag_2", "tag_3")  # the first one, two and three words of the tag
 _NUMBERS: Final = (
     "attempt", "parents", "cpus_requested", "cpus_allocated", "nodes", "gpus", "limit_s",
     "memory_requested_bytes", "input_bytes", "submitted_s",
@@ -49,7 +51,7 @@ _NUMBERS: Final = (
 )  # fmt: skip
 _STATICS: Final = (
     *_KEYS, "attempt", "parents", "cpus", "nodes", "gpus", "limit_s", "memory_requested_bytes",
-    "input_bytes", "hour", "weekday", "area", "memory_per_cpu",
+    "input_bytes", "hour", "weekday", "area", "memory_per_cpu", *_TAGS,
 )  # fmt: skip
 _PARTS: Final = ("one", *_KEYS, "cpus", "limit", "memory")
 _FAMILIES: Final = {
@@ -69,7 +71,10 @@ NAMES: Final = _STATICS + tuple(f"{f}.{statistic}" for f in _FAMILIES for statis
 """The columns, in their order."""
 
 _STATE_CODES: Final = {state: float(i) for i, state in enumerate(STATES)}
+_WORDS: Final = _KEYS + _TAGS
+_WIDTH: Final = len(_WORDS) + len(_NUMBERS)
 _DIGITS: Final = str.maketrans("", "", "0123456789")
+_BETWEEN: Final = re.compile(r"[\W_]+")
 _TIMES: Final = len(_KEYS) + _NUMBERS.index("submitted_s")
 
 
@@ -85,7 +90,7 @@ class History:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._codes: dict[str, dict[str, int]] = {key: {} for key in _KEYS}
+        self._codes: dict[str, dict[str, int]] = {key: {} for key in _WORDS}
         self._families = _family_columns()
         self._slots = np.zeros((0, SLOT_WIDTH))
         self._table = np.zeros((0, 2), dtype=np.uint64)
@@ -93,7 +98,7 @@ class History:
         self._counters = np.array([0, -1], dtype=np.int64)  # slots used, first free ticket
         self._open: dict[tuple[str, str, int], int] = {}  # ticket of each task that has not ended
         self._make_room()
-        self._row = np.empty((1, len(_KEYS) + len(_NUMBERS)))
+        self._row = np.empty((1, _WIDTH))
         self._one = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1))
         self._ticket = np.full(1, -1, dtype=np.int64)
 
@@ -131,7 +136,7 @@ class History:
         moments = raw[:, _TIMES].copy()
         if at == "start":
             moments = np.fmax(moments, raw[:, _TIMES + 1])
-        return Features(NAMES, values, _KEYS, moments, VERSION)
+        return Features(NAMES, values, _WORDS, moments, VERSION)
 
     def save(self) -> dict[str, bytes]:
         """The whole state as bytes by file name."""
@@ -182,7 +187,7 @@ class History:
             self._open[key] = int(self._ticket[0])
         elif kind == END:
             del self._open[key]
-        return Features(NAMES, values, _KEYS, moments.copy(), VERSION)
+        return Features(NAMES, values, _WORDS, moments.copy(), VERSION)
 
     def _advance(
         self,
@@ -226,16 +231,23 @@ class History:
         """Write a task into the one row that serving uses."""
         row = self._row[0]
         for i, key in enumerate(_KEYS):
-            word = _word(task, key)
-            book = self._codes[key]
-            row[i] = -1.0 if word is None else book.setdefault(word, len(book))
-        row[len(_KEYS) :] = (
+            row[i] = self._code(key, _word(task, key))
+        words = _words_of(task.tag)
+        for i, key in enumerate(_TAGS):
+            start = " ".join(words[: i + 1]) if len(words) > i else None
+            row[_WIDTH - len(_TAGS) + i] = self._code(key, start)
+        row[len(_KEYS) : _WIDTH - len(_TAGS)] = (
             task.attempt, len(task.parents), _number(task.cpus_requested),
             _number(task.cpus_allocated), _number(task.nodes), _number(task.gpus),
             _number(task.limit_s), _number(task.memory_requested_bytes),
             _number(task.input_bytes), task.submitted_s, _number(task.started_s),
             _number(task.ended_s), _number(task.memory_peak_bytes), _STATE_CODES[task.state],
         )  # fmt: skip
+
+    def _code(self, key: str, word: str | None) -> float:
+        """The number of a word; a new one gets the next, none has -1."""
+        book = self._codes[key]
+        return -1.0 if word is None else book.setdefault(word, len(book))
 
     def _encoded(self, tasks: pl.DataFrame) -> NDArray[np.float64]:
         """A table as numbers (n, keys + numbers); new words of a key get the next codes."""
@@ -245,8 +257,17 @@ class History:
             parents=pl.col("parents").list.len().fill_null(0),
             state=pl.col("state").replace_strict(_STATE_CODES, return_dtype=pl.Float64),
         )
-        raw = np.empty((tasks.height, len(_KEYS) + len(_NUMBERS)))
-        for i, key in enumerate(_KEYS):
+        words = pl.col("tag").str.replace_all(r"[\W_]+", " ").str.strip_chars(" ").str.split(" ")
+        tasks = tasks.with_columns(words=words.list.eval(pl.element().filter(pl.element() != "")))
+        tasks = tasks.with_columns(
+            pl.when(pl.col("words").list.len() > i)
+            .then(pl.col("words").list.head(i + 1).list.join(" "))
+            .alias(tag)
+            for i, tag in enumerate(_TAGS)
+        )
+        raw = np.empty((tasks.height, _WIDTH))
+        places = [*range(len(_KEYS)), *range(_WIDTH - len(_TAGS), _WIDTH)]
+        for i, key in zip(places, _WORDS, strict=True):
             book, words = self._codes[key], tasks[key]
             for word in words.unique(maintain_order=True).drop_nulls():
                 book.setdefault(word, len(book))
@@ -262,6 +283,15 @@ def _word(task: Task, key: str) -> str | None:
         return None if task.name is None else task.name.translate(_DIGITS)
     word: str | None = getattr(task, key)
     return word
+
+
+def _words_of(tag: str | None) -> list[str]:
+    """The words of a tag.
+
+    >>> _words_of("FOXA1_VCaP_R1881.REP1")
+    ['FOXA1', 'VCaP', 'R1881', 'REP1']
+    """
+    return [] if tag is None else [word for word in _BETWEEN.split(tag) if word]
 
 
 def _number(value: float | None) -> float:

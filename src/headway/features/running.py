@@ -74,13 +74,13 @@ def ticket_width(families: int) -> int:
 
 # columns of what `prepare` reads, after the eight keys
 _CPUS, _GIVEN, _LIMIT, _MEMORY, _INPUT, _SUBMIT_S = 10, 11, 14, 15, 16, 17
-_START_S, _END_S, _PEAK, _STATE = 18, 19, 20, 21
+_START_S, _END_S, _PEAK, _STATE, _TAG = 18, 19, 20, 21, 22
 _FAILED_STATE, _TIMEOUT_STATE, _OUT_OF_MEMORY_STATE = 3, 4, 5
 
 
 @njit(cache=True)
 def prepare(raw: Floats, values: Floats, statics: int) -> tuple[Integers, Floats]:
-    """Key parts (n, 12) and outcomes (n, 7) of encoded tasks raw (n, 22); statics into values.
+    """Key parts (n, 12) and outcomes (n, 7) of encoded tasks raw (n, 25); statics into values.
 
     The processors asked for are those given where a log keeps only these: a rigid task is given
     what it asked for.
@@ -99,6 +99,7 @@ def prepare(raw: Floats, values: Floats, statics: int) -> tuple[Integers, Floats
         v[16] = (day - math.floor(day)) * 24.0
         v[17] = (math.floor(day) + 3.0) % 7.0  # 0 = Monday
         v[18], v[19] = cpus * r[_LIMIT], r[_MEMORY] / cpus
+        v[20:23] = r[_TAG : _TAG + 3]
         p[9] = -1 if math.isnan(cpus) else np.int64(cpus * 1000.0)
         p[10] = -1 if math.isnan(r[_LIMIT]) else np.int64(r[_LIMIT])
         p[11] = -1 if math.isnan(r[_MEMORY]) else np.int64(r[_MEMORY] / 1024.0)

@@ -39,7 +39,7 @@ def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Confor
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     is_memory = target == "memory_bytes"
-    columns = [name for name in names if is_memory or ".memory_" not in name]
+    columns = [n for n in names if (is_memory or ".memory_" not in n) and "tag_" not in n]
     families = _MEMORY_FAMILIES if is_memory else _FAMILIES
     statistic = "memory_mean_log" if is_memory else "ewma_log"
     cap = "" if is_memory else "limit_s"
