@@ -110,6 +110,6 @@ def test_replay_ends_with_all_workflows_and_shows_months(trace):
 def test_an_unknown_target_is_named(trace):
     with pytest.raises(ConfigError, match="target"):
         replay_histories(
-            open_traces([trace]), target="failure", protocol="causal", months=False, seed=0,
+            open_traces([trace]), target="power", protocol="causal", months=False, seed=0,
             progress=silent,
         )  # fmt: skip

@@ -159,7 +159,7 @@ def simulate(
 @app.command()
 def replay(
     history: Histories,
-    target: Annotated[str, typer.Option(help="runtime or memory.")] = "memory",
+    target: Annotated[str, typer.Option(help="runtime, memory or failure.")] = "memory",
     protocol: Annotated[str, typer.Option(help="causal, causal-at-start or sizey.")] = "causal",
     months: Annotated[bool, typer.Option("--months", help="One row for each month too.")] = False,
     seed: Seed = 1996,

@@ -23,6 +23,7 @@ from headway.simulate.workload import Workload, workload_from
 from headway.store.models import ModelMeta
 from headway.verify import recommend
 from headway.verify.advice import recommendations
+from headway.verify.failure import failure_rows
 from headway.verify.judge import rows
 from headway.verify.replay import Replayed, replay
 from headway.verify.requests import compare_requests
@@ -177,14 +178,15 @@ def replay_histories(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """The rows of `headway replay`: predictions of every task beside the plain methods."""
-    if target not in TARGETS:
-        raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+    targets = {**TARGETS, "failure": "failure"}
+    if target not in targets:
+        raise ConfigError(f"target must be one of {', '.join(targets)}, got {target!r}")
     tasks, _ = tasks_of(traces, progress, in_order=protocol != "sizey")
     what = f"Replaying {target}"
     began = time.perf_counter()
     replayed = replay(
         tasks,
-        TARGETS[target],
+        targets[target],
         protocol=protocol,
         seed=seed,
         progress=partial(progress, what),
@@ -192,6 +194,8 @@ def replay_histories(
     took_us = 1e6 * (time.perf_counter() - began) / max(tasks.height, 1)
     if replayed.refused:
         raise NotEnoughData(replayed.refused)
+    if target == "failure":
+        return failure_rows(replayed, tasks, months=months, us_per_prediction=took_us)
     found = rows(replayed, tasks, us_per_prediction=took_us)
     if months:
         found = _rows_by_month(replayed, tasks) + found

@@ -37,7 +37,7 @@ def test_the_rerun_differs_in_every_measured_field():
     assert all((changed[name] != TABLE[name]).any() for name in (*MEASURED, "state"))
 
 
-@pytest.mark.parametrize("target", ["runtime_s", "memory_bytes"])
+@pytest.mark.parametrize("target", ["runtime_s", "memory_bytes", "failure"])
 def test_features_and_predictions_do_not_see_runs_that_go_on(target):
     before, after = replay(TABLE, target), replay(rerun(TABLE), target)
     seen = slice(0, CUT + 1)

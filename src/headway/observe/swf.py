@@ -137,10 +137,10 @@ def _state() -> pl.Expr:
     return (
         pl.when(status.is_in([1, 3]))
         .then(pl.lit("completed"))
-        .when(status == 5)
-        .then(pl.lit("cancelled"))
         .when((limit > 0) & (run >= limit))
         .then(pl.lit("timeout"))
+        .when(status == 5)
+        .then(pl.lit("cancelled"))
         .when(status.is_in([0, 4]))
         .then(pl.lit("failed"))
         .otherwise(pl.lit("unknown"))

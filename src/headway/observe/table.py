@@ -176,7 +176,9 @@ def _tasks(rows: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
         nodes=positive(v("nodes")),
         gpus=v("gpus"),
         limit_s=limit,
-        memory_requested_bytes=positive(_in_all(mapped, v, pl.coalesce(given, asked))),
+        memory_requested_bytes=positive(
+            _in_all(mapped, v, _cpus_known_before(mapped, given, asked))
+        ),
         memory_peak_bytes=positive(v("memory_peak_bytes")),
         memory_sampled_bytes=positive(v("memory_sampled_bytes")),
         cpu_s=v("cpu_s"),
@@ -186,6 +188,14 @@ def _tasks(rows: pl.DataFrame, mapped: Mapped) -> pl.DataFrame:
         exit_code=v("exit_code"),
         **{name: v(name) for name in texts},
     )
+
+
+def _cpus_known_before(mapped: Mapped, given: pl.Expr, asked: pl.Expr) -> pl.Expr:
+    """The processors a request per processor is for: those that were worked out of the processor
+    time used say how the run went, so they count only where nothing was asked for.
+    """
+    is_worked_out = "cpus_allocated" not in mapped.column
+    return pl.coalesce(asked, given) if is_worked_out else pl.coalesce(given, asked)
 
 
 def _in_all(mapped: Mapped, v: Callable[[str], pl.Expr], cpus: pl.Expr) -> pl.Expr:

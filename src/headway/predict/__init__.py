@@ -13,17 +13,18 @@ from headway.predict.conformal import Conformal
 from headway.predict.first import First
 from headway.predict.nearest import Nearest
 from headway.predict.recent import Recent
+from headway.predict.risk import Risk
 from headway.predict.xgboosted import XGBoosted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "Boosted", "Conformal", "First", "Nearest", "Recent", "XGBoosted",
+    "Boosted", "Conformal", "First", "Nearest", "Recent", "Risk", "XGBoosted",
     "load", "predictor_for", "save",
 ]  # fmt: skip
 
-TARGETS = ("runtime_s", "memory_bytes")
+TARGETS = ("runtime_s", "memory_bytes", "failure")
 _FIRST_FIT, _MEMORY_FIRST_FIT = 50, 3_000  # on less, trees gave less memory than was needed
 _MEMORY_LEVELS = (0.05, 0.5, 0.95)  # fitted; five cost two thirds more time
 _MIDDLES_S = (600.0, 7200.0)  # runtimes below, between and above are calibrated apart
@@ -31,15 +32,18 @@ _FAMILIES = ("user_shape", "name_shape", "user", "name", "all")
 _MEMORY_FAMILIES = ("name_shape", "user_shape", "user_name", "name", "user", "all")
 
 
-def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Conformal:
+def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Conformal | Risk:
     """A new predictor of a target from features of these names: trees, else nearest history.
 
-    target: 'runtime_s' (of the attempt, so at most about its limit) or 'memory_bytes'.
+    target: 'runtime_s' (of the attempt, so at most about its limit), 'memory_bytes' or 'failure'
+    (1 = the attempt failed or timed out, 0 = it completed, NaN = it ended as neither).
     """
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     is_memory = target == "memory_bytes"
     columns = [n for n in names if (is_memory or ".memory_" not in n) and "tag_" not in n]
+    if target == "failure":
+        return Risk(columns, seed=seed)
     families = _MEMORY_FAMILIES if is_memory else _FAMILIES
     statistic = "memory_mean_log" if is_memory else "ewma_log"
     cap = "" if is_memory else "limit_s"
@@ -54,11 +58,13 @@ def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Confor
     return Conformal(First([boosted, nearest]), cap=cap, middles=middles)
 
 
-def save(predictor: Conformal) -> dict[str, bytes]:
+def save(predictor: Conformal | Risk) -> dict[str, bytes]:
     """What `predictor_for` made and replay taught, as bytes by file name."""
     return predictor.save()
 
 
-def load(files: Mapping[str, bytes]) -> Conformal:
+def load(files: Mapping[str, bytes]) -> Conformal | Risk:
     """A predictor as it was saved."""
+    if "risk.json" in files:
+        return Risk.load(files)
     return Conformal.load(files, First([Boosted.load(files), Nearest.load(files)]))

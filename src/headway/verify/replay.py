@@ -18,6 +18,7 @@ from headway.features import History
 from headway.predict import predictor_for
 from headway.predict.conformal import LEARN, SERVE
 from headway.records import Estimate
+from headway.verify.failure import failures
 from headway.verify.sizey_protocol import one_by_one
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from headway.predict import Conformal
+    from headway.predict import Conformal, Risk
     from headway.protocols import Features
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
-TARGETS: Final = ("runtime_s", "memory_bytes")
+TARGETS: Final = ("runtime_s", "memory_bytes", "failure")
 PROTOCOLS: Final = ("causal", "causal-at-start", "sizey")
 
 
@@ -47,7 +48,7 @@ class Replayed:
     kinds: Integers  # SERVE or LEARN, with `rows` the events in the order of time
     rows: Integers
     features: Features
-    predictor: Conformal
+    predictor: Conformal | Risk
     history: History
     refused: str  # why nothing at all could be predicted; '' = something was
 
@@ -84,10 +85,11 @@ def replay(
         features = history.replay(tasks, at)
     else:
         history, features = described.history, described.features
-    kinds, rows = _order(features.at_s, tasks, outcome)
+    is_failure = target == "failure"  # its predictor is told of every end
+    kinds, rows = _order(features.at_s, tasks, np.zeros(len(outcome)) if is_failure else outcome)
     predictor = predictor_for(target, features.names, seed=seed)
     censored = tasks.select(pl.col("state") == "out_of_memory").to_series().to_numpy().copy()
-    if target == "runtime_s":
+    if target != "memory_bytes":
         censored[:] = False  # the time that an attempt takes up is known however it ends
     refused = "" if np.isfinite(outcome).any() else _nothing(target)
     if refused:
@@ -113,12 +115,14 @@ def _refusal(n: int, levels: Floats, reason: str) -> Estimate:
 
 def _nothing(target: str) -> str:
     """The sentence for a history that does not know the target of any task."""
-    what = "the runtime" if target == "runtime_s" else "the peak memory"
-    return f"{what} of no task is known, so it can be neither learned nor judged"
+    whats = {"runtime_s": "the runtime", "memory_bytes": "the peak memory", "failure": "the end"}
+    return f"{whats[target]} of no task is known, so it can be neither learned nor judged"
 
 
 def _outcome(tasks: pl.DataFrame, target: str) -> Floats:
     """The target of each task (n,), NaN where it never became known."""
+    if target == "failure":
+        return failures(tasks)
     known = pl.col("ended_s") - pl.col("started_s")
     if target == "memory_bytes":
         known = pl.when(pl.col("ended_s").is_not_null()).then(pl.col("memory_peak_bytes")) + 0.0

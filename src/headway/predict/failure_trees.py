@@ -1,0 +1,130 @@
+"""Two classifiers of failure from gradient-boosted trees, refitted as outcomes come.
+
+Source: Friedman (2001), gradient boosting; Geurts et al. (2006), extremely randomised splits;
+LightGBM.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from headway.predict.single_row import SingleRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_GROWTH, _EVERY, _EVERY_SHARE = 0.3, 3_000, 0.05  # refit after this many more outcomes
+_ROUNDS: Final = 60
+_LEAF: Final = 20  # outcomes in a leaf, fewer in a short history
+_SETTINGS: Final[dict[str, Any]] = {
+    "objective": "binary", "learning_rate": 0.08, "num_leaves": 15, "max_bin": 63,
+    "feature_fraction": 0.5, "bagging_fraction": 0.5, "bagging_freq": 1, "extra_trees": True,
+    "lambda_l2": 1.0, "num_threads": 1, "deterministic": True, "force_col_wise": True,
+    "verbosity": -1,
+}  # fmt: skip
+
+
+class FailureTrees:
+    """A model of all columns and one of the chosen few, over the latest `window` outcomes."""
+
+    def __init__(
+        self, columns: int, few: NDArray[np.intp], *, window: int, seed: int, first_fit: int
+    ) -> None:
+        """few: the columns, of so many, that the second model sees."""
+        self.fits = 0
+        self._few, self._window, self._seed = few, window, seed
+        self._x, self._y = np.zeros((0, columns)), np.zeros(0)
+        self._waiting: list[tuple[Floats, Floats]] = []
+        self._learned, self._next_fit = 0, first_fit
+        self._models: list[Any] = []
+        self._single: list[SingleRow] = []  # prepared at the first single row after a fit
+
+    def predict(self, x: Floats) -> Floats | None:
+        """Probabilities (n, 2) of both models for x (n, columns); None before the first fit."""
+        if not self._models:
+            return None
+        parts = (x, x[:, self._few])
+        if len(x) != 1:
+            asked = zip(self._models, parts, strict=True)
+            return np.column_stack(
+                [m.predict(part, num_threads=1) if len(x) else np.zeros(0) for m, part in asked]
+            )
+        if not self._single:
+            widths = [part.shape[1] for part in parts]
+            self._single = [SingleRow([m], w) for m, w in zip(self._models, widths, strict=True)]
+        asked_one = zip(self._single, parts, strict=True)
+        return np.array([[single.predict(part[0])[0] for single, part in asked_one]])
+
+    def learn(self, x: Floats, y: Floats) -> None:
+        """Keep outcomes (n,) of 0 and 1, at most up to the next refit; refit if it is reached."""
+        assert len(y) <= self.rows_to_refit()
+        if not len(y):
+            return
+        self._waiting.append((x, y))
+        self._learned += len(y)
+        if self._learned == self._next_fit:
+            self._fit()
+
+    def rows_to_refit(self) -> int:
+        """How many outcomes from now the next refit comes."""
+        return self._next_fit - self._learned
+
+    def save(self) -> dict[str, bytes]:
+        """Models as LightGBM text and the window of outcomes, by file name."""
+        self._gather()
+        words = {"learned": self._learned, "next_fit": self._next_fit, "fits": self.fits}
+        stream = io.BytesIO()
+        np.savez_compressed(stream, x=self._x, y=self._y)
+        files = {"failure-trees.json": json.dumps(words).encode()}
+        files["failure-trees.npz"] = stream.getvalue()
+        for i, model in enumerate(self._models):
+            files[f"failure-trees-{i}.txt"] = model.model_to_string().encode()
+        return files
+
+    def restore(self, files: Mapping[str, bytes]) -> None:
+        """Take over what `save` gave of trees with the same settings."""
+        words = json.loads(files["failure-trees.json"])
+        self._learned, self._next_fit = words["learned"], words["next_fit"]
+        self.fits = words["fits"]
+        arrays = np.load(io.BytesIO(files["failure-trees.npz"]))
+        self._x, self._y = arrays["x"], arrays["y"]
+        if self.fits:
+            import lightgbm
+
+            texts = [files[f"failure-trees-{i}.txt"].decode() for i in range(2)]
+            self._models = [lightgbm.Booster(model_str=text) for text in texts]
+
+    def _gather(self) -> None:
+        """Join what came since the last fit to the window of outcomes."""
+        parts = [(self._x, self._y), *self._waiting]
+        self._waiting = []
+        self._x, self._y = (
+            np.concatenate(column)[-self._window :] for column in zip(*parts, strict=True)
+        )
+
+    def _fit(self) -> None:
+        """Fit both models anew on the latest outcomes."""
+        import lightgbm
+
+        self._gather()
+        step = max(_EVERY, int(_EVERY_SHARE * self._learned))
+        self._next_fit = self._learned + min(step, max(20, int(_GROWTH * self._learned)))
+        if self._y.min() == self._y.max():  # nothing to tell apart yet
+            return
+        least = min(_LEAF, max(5, len(self._y) // 20))
+        settings = _SETTINGS | {"seed": self._seed, "min_data_in_leaf": least}
+        binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
+        self._models = [
+            lightgbm.train(settings, lightgbm.Dataset(x, self._y, params=binned), _ROUNDS)
+            for x in (self._x, self._x[:, self._few])
+        ]
+        self.fits += 1
+        self._single = []
