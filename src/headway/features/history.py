@@ -257,8 +257,8 @@ class History:
             parents=pl.col("parents").list.len().fill_null(0),
             state=pl.col("state").replace_strict(_STATE_CODES, return_dtype=pl.Float64),
         )
-        words = pl.col("tag").str.replace_all(r"[\W_]+", " ").str.strip_chars(" ").str.split(" ")
-        tasks = tasks.with_columns(words=words.list.eval(pl.element().filter(pl.element() != "")))
+        split = pl.col("tag").str.replace_all(r"[\W_]+", " ").str.strip_chars(" ").str.split(" ")
+        tasks = tasks.with_columns(words=split.list.eval(pl.element().filter(pl.element() != "")))
         tasks = tasks.with_columns(
             pl.when(pl.col("words").list.len() > i)
             .then(pl.col("words").list.head(i + 1).list.join(" "))

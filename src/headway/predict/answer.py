@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import njit
 
 from headway.records import Estimate
 
@@ -24,11 +25,7 @@ def answer(
     refused: the reason where nothing is believed (logs is then NaN throughout); cap: the column of
     the limit that no answer exceeds by more than 1 % and a minute.
     """
-    logs = np.sort(logs, axis=1)
-    if cap:
-        most = np.log1p(x.column(cap) * 1.01 + 60.0)[:, None]
-        logs = np.where(np.isnan(logs), logs, np.fmin(logs, most))
-    quantiles = np.maximum(np.expm1(logs), 0.0)
+    quantiles = _quantiles(logs, x.values, x.names.index(cap) if cap else -1)
     return Estimate(
         value=quantiles[:, int(np.argmin(np.abs(levels - 0.5)))].copy(),
         levels=levels,
@@ -36,3 +33,18 @@ def answer(
         made_by=np.full(len(x), made_by),
         refused=np.full(len(x), refused),
     )
+
+
+@njit(cache=True)
+def _quantiles(logs: Floats, values: Floats, cap: int) -> Floats:
+    """Logs (n, q) of rows of features as quantiles, in order and below column `cap` (-1 = none)."""
+    quantiles = np.empty(logs.shape)
+    for i in range(len(logs)):
+        quantiles[i] = np.sort(logs[i])
+        most = np.inf
+        if cap >= 0 and not np.isnan(values[i, cap]):
+            most = np.log1p(values[i, cap] * 1.01 + 60.0)
+        for k in range(logs.shape[1]):
+            log = min(most, quantiles[i, k])
+            quantiles[i, k] = np.nan if np.isnan(quantiles[i, k]) else max(np.expm1(log), 0.0)
+    return quantiles

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.predict.answer import answer
-from headway.predict.single_row import SingleRow
+from headway.predict.forest import Forest
 from headway.predict.window import Window
 
 if TYPE_CHECKING:
@@ -70,20 +70,14 @@ class Boosted:
         self.levels = np.array(levels, dtype=np.float64)
         self._cap, self._rounds, self._seed = cap, rounds, seed
         self._window = Window(columns, anchors, size=window, first_fit=first_fit)
-        self._boosters: list[list[Any]] = []  # for each level: of the target, of the ratio
-        self._single: SingleRow | None = None  # prepared at the first single row after a fit
+        self._texts: list[str] = []  # models: for each level of the target, of the ratio
+        self._forest: Forest | None = None
 
     def predict(self, x: Features) -> Estimate:
         """The fitted levels for each row; refused before the first fit."""
-        n, q = len(x), len(self.levels)
-        logs = np.full((n, q), np.nan)
-        if self._boosters and n:
-            rows, anchored = self._window.rows(x)
-            if n == 1:
-                logs[0] = self._levels_of_one(rows, anchored)
-            else:
-                for i in range(q):
-                    logs[:, i] = self._level(i, rows, anchored)
+        logs = np.full((len(x), len(self.levels)), np.nan)
+        if self._forest is not None:
+            logs = _logs(self._forest, x.values, *self._window.places(x))
         made_by, refused = f"boosted-{self._window.fits}", self._window.refusal()
         return answer(x, logs, self.levels, made_by=made_by, refused=refused, cap=self._cap)
 
@@ -102,9 +96,9 @@ class Boosted:
             "seed": self._seed,
         }  # fmt: skip
         files = {"boosted.json": json.dumps(words).encode(), "boosted.npz": self._window.save()}
-        for level, both in zip(self.levels, self._boosters, strict=False):
-            for kind, booster in zip(_MODELS, both, strict=True):
-                files[f"boosted-{level:g}-{kind}.txt"] = booster.model_to_string().encode()
+        files |= {
+            name: text.encode() for name, text in zip(self._files(), self._texts, strict=False)
+        }
         return files
 
     @classmethod
@@ -113,37 +107,20 @@ class Boosted:
         boosted = cls((), **json.loads(files["boosted.json"]))
         boosted._window = Window.load(files["boosted.npz"])
         if boosted._window.fits:
-            import lightgbm
-
-            boosted._boosters = [
-                [
-                    lightgbm.Booster(model_str=files[f"boosted-{level:g}-{kind}.txt"].decode())
-                    for kind in _MODELS
-                ]
-                for level in boosted.levels
-            ]
+            boosted._texts = [files[name].decode() for name in boosted._files()]
+            boosted._forest = Forest(boosted._texts)
         return boosted
 
-    def _level(self, level: int, rows: Floats, anchored: Floats) -> Floats:
-        """One level of the log target, (n,)."""
-        plain, ratio = self._boosters[level]
-        whole = plain.predict(rows, num_threads=1)
-        return 0.5 * (whole + ratio.predict(rows, num_threads=1) + anchored)
-
-    def _levels_of_one(self, row: Floats, anchored: Floats) -> Floats:
-        """All levels of the log target for one row (1, d), through the fast call."""
-        if self._single is None:
-            boosters = [booster for both in self._boosters for booster in both]
-            self._single = SingleRow(boosters, len(self._window.columns))
-        answers = self._single.predict(row[0])
-        return 0.5 * (answers[::2] + answers[1::2] + anchored)
+    def _files(self) -> list[str]:
+        """The name of each model's file."""
+        return [f"boosted-{level:g}-{kind}.txt" for level in self.levels for kind in _MODELS]
 
     def _fit(self) -> None:
         """Fit all levels anew on the latest outcomes."""
         import lightgbm
 
         x, y, anchored = self._window.x, self._window.log_y, self._window.anchored
-        weights = [self._weights(level) for level in range(len(self.levels))]
+        weights = self._weights()
         binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
 
         def data_of(label: Floats, weight: Floats | None, like: Any) -> Any:
@@ -153,26 +130,33 @@ class Boosted:
         whole = data_of(y, None, None)
         ratio = data_of(y - anchored, None, whole)
 
-        def fitted(job: tuple[int, Any]) -> Any:
+        def fitted(job: tuple[int, Any]) -> str:
             level, data = job
-            if weights[level] is not None:
-                data = data_of(data.get_label(), weights[level], whole)
+            if weights is not None:
+                data = data_of(data.get_label(), weights[:, level], whole)
             settings = _SETTINGS | {"alpha": float(self.levels[level]), "seed": self._seed}
-            return lightgbm.train(settings, data, self._rounds)
+            return str(lightgbm.train(settings, data, self._rounds).model_to_string())
 
         jobs = [(level, data) for level in range(len(self.levels)) for data in (whole, ratio)]
         with ThreadPoolExecutor(2) as threads:
-            boosters = list(threads.map(fitted, jobs))
-        self._boosters = [boosters[i : i + 2] for i in range(0, len(boosters), 2)]
-        self._single = None
+            self._texts = list(threads.map(fitted, jobs))
+        self._forest = Forest(self._texts)
 
-    def _weights(self, level: int) -> Floats | None:
-        """Weights (n,) that leave out the lower bounds that say nothing; None = all count."""
-        censored, log_y = self._window.censored, self._window.log_y
-        if not self._boosters or not censored.any():
+    def _weights(self) -> Floats | None:
+        """Weights (m, q) that leave out the lower bounds that say nothing; None = all count."""
+        window = self._window
+        if self._forest is None or not window.censored.any():
             return None
-        weights = np.ones(len(log_y))
-        at = np.flatnonzero(censored)
-        fitted = self._level(level, self._window.x[at], self._window.anchored[at])
-        weights[at] = np.where(fitted < log_y[at], 1.0, 0.0)
+        weights = np.ones((len(window.x), len(self.levels)))
+        at = np.flatnonzero(window.censored)
+        places = np.arange(len(window.columns), dtype=np.uint32)
+        fitted = _logs(self._forest, window.x[at], places, window.anchored[at])
+        weights[at] = np.where(fitted < window.log_y[at, None], 1.0, 0.0)
         return weights
+
+
+def _logs(forest: Forest, values: Floats, places: NDArray[np.uint32], anchored: Floats) -> Floats:
+    """The levels of the log target (n, q) of rows whose columns are in these places."""
+    answers = forest.predict(values, places)
+    logs: Floats = 0.5 * (answers[:, ::2] + answers[:, 1::2] + anchored[:, None])
+    return logs

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numba import njit
 
 from headway.errors import ConfigError
 
@@ -50,7 +51,8 @@ class Window:
         self.usual, self.fits = 0.0, 0
         self._waiting: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = []
         self._learned, self._next_fit, self._version = 0, first_fit, ""
-        self._places: tuple[tuple[str, ...], list[int]] = ((), [])
+        self._names: tuple[str, ...] = ()  # of the features that the places are of
+        self._places = self._anchor_places = np.zeros(0, dtype=np.uint32)
 
     @property
     def anchored(self) -> Floats:
@@ -86,8 +88,14 @@ class Window:
 
     def rows(self, x: Features) -> tuple[Floats, Floats]:
         """The chosen columns (n, d) and the anchor (n,) of tasks; ConfigError if defined anew."""
+        places, anchored = self.places(x)
+        return x.values[:, places], anchored
+
+    def places(self, x: Features) -> tuple[NDArray[np.uint32], Floats]:
+        """As `rows`, but where the chosen columns (d,) are in x.values instead of a copy."""
         self._check(x)
-        return self._chosen(x), np.nan_to_num(self._nearest(x), nan=self.usual)
+        self._find(x.names)
+        return self._places, _first_known(x.values, self._anchor_places, self.usual)
 
     def refusal(self) -> str:
         """Why nothing can be answered; '' = there was a fit."""
@@ -139,13 +147,31 @@ class Window:
 
     def _chosen(self, x: Features) -> Floats:
         """The chosen columns, (n, d)."""
-        if self._places[0] is not x.names:
-            self._places = (x.names, [x.names.index(name) for name in self.columns])
-        return x.values[:, self._places[1]]
+        self._find(x.names)
+        return x.values[:, self._places]
 
     def _nearest(self, x: Features) -> Floats:
         """The log of the target in the nearest history, (n,); NaN = there is none."""
-        anchor = np.full(len(x), np.nan)
-        for name in self.anchors:
-            anchor = np.where(np.isnan(anchor), x.column(name), anchor)
-        return anchor
+        self._find(x.names)
+        return _first_known(x.values, self._anchor_places, np.nan)
+
+    def _find(self, names: tuple[str, ...]) -> None:
+        """Look up where the columns are, once for features of the same names."""
+        if self._names is not names:
+            self._places, self._anchor_places = (
+                np.array([names.index(name) for name in kept], dtype=np.uint32)
+                for kept in (self.columns, self.anchors)
+            )
+            self._names = names
+
+
+@njit(cache=True)
+def _first_known(values: Floats, places: NDArray[np.uint32], otherwise: float) -> Floats:
+    """The first number in some columns of each row of values (n, d), (n,)."""
+    found = np.full(len(values), otherwise)
+    for i in range(len(values)):
+        for place in places:
+            if not np.isnan(values[i, place]):
+                found[i] = values[i, place]
+                break
+    return found
