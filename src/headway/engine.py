@@ -12,7 +12,7 @@ import numpy as np
 
 from headway.errors import ClusterError
 from headway.features import History
-from headway.protocols import Features, Preferences
+from headway.protocols import Features, Preferences, Remembering
 from headway.records import Decision, Event, Task, as_row, outcome_of, prediction_of
 from headway.tables import frame
 
@@ -50,6 +50,7 @@ class Engine:
         self._history = history or History()
         self._cursor = ""
         self._described: dict[_Key, Features] = {}  # of tasks that have not ended
+        self._believed: dict[_Key, dict[str, Features]] = {}  # with what was believed, by target
         self._decided: dict[_Key, Decision] = {}  # of tasks that have not ended
         self._numbers = itertools.count(1)
 
@@ -75,19 +76,24 @@ class Engine:
             task = event.task
             key = (task.cluster, task.id, task.attempt)
             if event.kind == "submitted":
-                self._described[key] = self._history.submit(task)
-                self._log_predictions(task, self._described[key])
+                x = self._described[key] = self._history.submit(task)
+                self._believed[key] = {
+                    target: predictor.remember(x) if isinstance(predictor, Remembering) else x
+                    for target, predictor in self._predictors.items()
+                }
+                self._log_predictions(task, x)
             elif event.kind == "started":
                 self._history.start(task)
             elif event.kind == "ended" and key in self._described:
-                self._learn(task, self._described.pop(key))
+                del self._described[key]
+                self._learn(task, self._believed.pop(key))
                 self._history.end(task)
                 if key in self._decided:
                     outcomes.append(outcome_of(self._decided.pop(key), task))
         self._store.append("outcome", [frame("outcome", [as_row(o) for o in outcomes])])
 
-    def _learn(self, task: Task, x: Features) -> None:
-        """Teach each predictor the outcome it has.
+    def _learn(self, task: Task, believed: Mapping[str, Features]) -> None:
+        """Teach each predictor the outcome it has, beside what it believed at the submission.
 
         A peak at which a task ran out of memory is a lower bound. A runtime that was cut at the
         limit is not: what is predicted is how long the attempt takes up the cluster.
@@ -96,7 +102,8 @@ class Engine:
         for target, predictor in self._predictors.items():
             y = _result(task, target)
             if y is not None:
-                predictor.learn(x, np.array([y]), np.array([is_cut.get(target, False)]))
+                censored = np.array([is_cut.get(target, False)])
+                predictor.learn(believed[target], np.array([y]), censored)
 
     def _predict(self, tasks: Sequence[Task], at_s: float) -> dict[str, Estimate]:
         """What each predictor says of each task now, by how it was described at its submission."""

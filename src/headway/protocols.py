@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from headway.records import ClusterState, Decision, Estimate, Event
 
@@ -110,6 +110,15 @@ class Predictor(Protocol):
 
     def learn(self, x: Features, y: NDArray[np.float64], censored: NDArray[np.bool_]) -> None:
         """Outcomes y (n,) in order of time; where censored, y is only a lower bound."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A Predictor that holds an outcome against what it believed of it at its submission."""
+
+    def remember(self, x: Features) -> Features:
+        """The same rows with what is believed of them now, to be handed to `learn` later."""
         ...
 
 

@@ -12,6 +12,7 @@ from headway.features import NAMES
 from headway.predict import (
     Boosted,
     Conformal,
+    Ensemble,
     First,
     Nearest,
     Recent,
@@ -45,6 +46,7 @@ MAKERS = {
     "Recent": Recent,
     "Risk": lambda: Risk(COLUMNS, window=150),
     "First": lambda: First([boosted(), nearest()]),
+    "Ensemble": lambda: Ensemble([("boosted", boosted())], NAMES),
     "Conformal": lambda: Conformal(First([boosted(), nearest()]), window=100),
 }
 X, Y = taught()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from headway.errors import ConfigError
 from headway.predict.boosted import LEVELS, Boosted
 from headway.predict.conformal import Conformal
+from headway.predict.ensemble import Ensemble
 from headway.predict.first import First
 from headway.predict.nearest import Nearest
 from headway.predict.recent import Recent
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "Boosted", "Conformal", "First", "Nearest", "Recent", "Risk", "XGBoosted",
+    "Boosted", "Conformal", "Ensemble", "First", "Nearest", "Recent", "Risk", "XGBoosted",
     "load", "predictor_for", "save",
 ]  # fmt: skip
 
@@ -53,9 +54,9 @@ def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Confor
     boosted = Boosted(
         columns, anchors=anchors, cap=cap, levels=levels, seed=seed, first_fit=first_fit
     )
-    nearest = Nearest(families, is_memory=is_memory, levels=levels)
-    middles = () if is_memory else _MIDDLES_S
-    return Conformal(First([boosted, nearest]), cap=cap, middles=middles)
+    if is_memory:
+        return Conformal(First([boosted, Nearest(families, is_memory=True, levels=levels)]))
+    return Conformal(Ensemble([("boosted", boosted)], names), cap=cap, middles=_MIDDLES_S)
 
 
 def save(predictor: Conformal | Risk) -> dict[str, bytes]:
@@ -67,4 +68,7 @@ def load(files: Mapping[str, bytes]) -> Conformal | Risk:
     """A predictor as it was saved."""
     if "risk.json" in files:
         return Risk.load(files)
-    return Conformal.load(files, First([Boosted.load(files), Nearest.load(files)]))
+    boosted = Boosted.load(files)
+    if "nearest.json" in files:
+        return Conformal.load(files, First([boosted, Nearest.load(files)]))
+    return Conformal.load(files, Ensemble.load(files, [("boosted", boosted)]))

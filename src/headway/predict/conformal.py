@@ -3,18 +3,21 @@
 Each outcome is turned into a score z, the normal score of the level at which the wrapped
 predictor's own distribution would have had it. A promised level is then read at the quantile of
 the scores that came lately of tasks believed to be alike (as long, as uncertain, as close to their
-limit), corrected by what was missed.
+limit), corrected by what was missed, in all and of tasks of the same kind.
 """
 
 from __future__ import annotations
 
 import io
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
-from numba import njit
 
+from headway.predict.calibration import LEARN as LEARN
+from headway.predict.calibration import SERVE as SERVE
+from headway.predict.calibration import follow
+from headway.protocols import Features
 from headway.records import Estimate
 
 if TYPE_CHECKING:
@@ -22,29 +25,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from headway.protocols import Features
-
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
 LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 """Levels that are served."""
 
-_PRIOR_SCORES: Final = 50.0  # how many scores the wrapped predictor's own word is worth
 _PAST: Final = 4096
-_FARTHEST: Final = 6.0  # normal score beyond which all surprises are alike
+_KINDS: Final = 1 << 13  # kinds of task that are told apart
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
-_MOST_SWING: Final = 0.3  # step of the correction times outcomes until it is felt
 _SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
 _HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
 
 
-SERVE, LEARN = 0, 1
-"""Kinds of event in `Conformal.follow`."""
-
-
 class Refitted(Protocol):
     """A Predictor that says when it will change."""
+
+    levels: Floats
 
     def predict(self, x: Features) -> Estimate:
         """N rows -> n answers."""
@@ -63,110 +60,15 @@ class Refitted(Protocol):
         ...
 
 
-@njit(cache=True)
-def _value_at(z: float, nodes: Floats, logs: Floats) -> float:
-    """The log value at normal score z of a distribution known at some nodes; linear beyond."""
-    q = len(nodes)
-    i = 0
-    while i < q - 2 and z > nodes[i + 1]:
-        i += 1
-    slope = (logs[i + 1] - logs[i]) / (nodes[i + 1] - nodes[i])
-    return logs[i] + slope * (z - nodes[i])
+@runtime_checkable
+class Followed(Refitted, Protocol):
+    """A Predictor that changes with every outcome and so must be told the order of events."""
 
-
-@njit(cache=True)
-def _score_of(log: float, nodes: Floats, logs: Floats) -> float:
-    """The normal score at which a distribution has a log value; the inverse of `_value_at`."""
-    q = len(nodes)
-    i = 0
-    while i < q - 2 and log > logs[i + 1]:
-        i += 1
-    slope = (logs[i + 1] - logs[i]) / (nodes[i + 1] - nodes[i])
-    return min(max(nodes[i] + (log - logs[i]) / slope, -_FARTHEST), _FARTHEST)
-
-
-@njit(cache=True)
-def _take_in(z: float, window: Floats, sorted_: Floats, n: Integers) -> None:
-    """Put a score into the rolling window and its sorted twin; n[0] were put before."""
-    size = min(n[0], len(window))
-    place = n[0] % len(window)
-    if n[0] >= len(window):
-        i = np.searchsorted(sorted_, window[place])
-        sorted_[i : size - 1] = sorted_[i + 1 : size].copy()
-        size -= 1
-    window[place] = z
-    i = np.searchsorted(sorted_[:size], z)
-    sorted_[i + 1 : size + 1] = sorted_[i:size].copy()
-    sorted_[i] = z
-    n[0] += 1
-
-
-@njit(cache=True)
-def _empirical(sorted_: Floats, size: int, level: float) -> float:
-    """The conformal quantile of the first `size` sorted scores, between neighbours linear."""
-    at = min(max(level * (size + 1) - 1.0, 0.0), size - 1.0)
-    i = int(at)
-    if i >= size - 1:
-        return sorted_[size - 1]
-    return sorted_[i] + (at - i) * (sorted_[i + 1] - sorted_[i])
-
-
-@njit(cache=True)
-def _follow(
-    kinds: Integers, rows: Integers, log_y: Floats, lags: Integers, group: Integers,
-    nodes: Floats, logs: Floats, levels: Floats, normal: Floats, window: Floats, sorted_: Floats,
-    n: Integers, corrections: Floats, past: Floats, step: float, out: Floats,
-) -> None:  # fmt: skip
-    """Serve and learn rows in the order of the events.
-
-    window, sorted_ (g, w) and n (g + 1,) hold the scores of each group and how many came, in all
-    last. past (m, q) remembers the corrections after each of the last m outcomes: an outcome is
-    held against those of its submission, `lags` outcomes ago, not against today's; the longer
-    that is, the smaller the step, or the correction would swing ever wider.
-    """
-    now = np.empty((len(window), len(levels)))
-    for g in range(len(window)):
-        now[g] = _served(levels, normal, sorted_[g], min(n[g], window.shape[1]))
-    for event in range(len(kinds)):
-        i = rows[event]
-        g = group[i]
-        if kinds[event] == SERVE:
-            last = -np.inf
-            for k in range(len(levels)):
-                last = max(last, _value_at(now[g, k] + corrections[k], nodes, logs[i]))
-                out[i, k] = last
-        elif not (np.isnan(log_y[i]) or np.isnan(logs[i, 0])):
-            z = _score_of(log_y[i], nodes, logs[i])
-            past[n[-1] % len(past)] = corrections
-            lag = min(lags[i], n[-1], len(past) - 1)
-            then = past[(n[-1] - lag) % len(past)]
-            moved = min(step, _MOST_SWING / (1.0 + lags[i]))
-            for k in range(len(levels)):
-                missed = levels[k] - (1.0 if z <= now[g, k] + then[k] else 0.0)
-                corrections[k] += moved * missed
-            _take_in(z, window[g], sorted_[g], n[g : g + 1])
-            n[-1] += 1
-            now[g] = _served(levels, normal, sorted_[g], min(n[g], window.shape[1]))
-
-
-@njit(cache=True)
-def _served(levels: Floats, normal: Floats, sorted_: Floats, size: int) -> Floats:
-    """The normal scores at which the levels are read now, before corrections."""
-    scores = normal.copy()
-    weight = size / (size + _PRIOR_SCORES)
-    if size > 0:
-        for k in range(len(levels)):
-            own = _empirical(sorted_, size, levels[k])
-            scores[k] = weight * own + (1.0 - weight) * normal[k]
-    return scores
-
-
-def _lags(x: Features) -> Integers:
-    """About how many outcomes come between a task's submission and its own: those in flight."""
-    if "all.waiting" not in x.names:
-        return np.zeros(len(x), dtype=np.int64)
-    flying = x.column("all.waiting") + x.column("all.running")
-    return np.nan_to_num(flying).astype(np.int64)
+    def follow(
+        self, x: Features, kinds: Integers, rows: Integers, y: Floats, censored: NDArray[np.bool_]
+    ) -> tuple[Estimate, Floats]:
+        """Serve and learn: what was served, and the log quantiles (n, q) before each learning."""
+        ...
 
 
 class Conformal:
@@ -178,7 +80,8 @@ class Conformal:
     Source: Vovk et al. (2005), conformal predictive systems, over a rolling window; Gibbs, Candes
     (2021), equation 2, for the correction, here of the normal score instead of the level and in
     smaller steps where outcomes come late (ours); Vovk et al. (2005), section 4.5 (Mondrian), for
-    one window a group of similar tasks.
+    one window a group of similar tasks; Angelopoulos, Candes, Tibshirani (2023), quantile
+    tracking, for the offsets of each kind of task.
     """
 
     def __init__(
@@ -199,19 +102,36 @@ class Conformal:
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._base = base
-        self._normal = np.array([NormalDist().inv_cdf(level) for level in levels])
+        self._normal = _normal_scores(self.levels)
+        self._nodes = _normal_scores(base.levels)
+        self._believed = tuple(f"believed_{level:g}" for level in base.levels)
         self._cap, self._middles = cap, tuple(middles)
         groups = (len(self._middles) + 1) * (len(_SPREADS) + 1)
         groups *= len(_HEADROOMS) + 1 if cap else 1
         self._window, self._sorted = np.zeros((groups, window)), np.zeros((groups, window))
         self._n = np.zeros(groups + 1, dtype=np.int64)
+        self._now = np.tile(self._normal, (groups, 1))
         self._corrections = np.zeros(len(levels))
         self._past, self._step = np.zeros((_PAST, len(levels))), step
+        self._offsets = np.zeros((_KINDS, len(levels)))
+        self._counts = np.zeros(_KINDS, dtype=np.int64)
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
         rows = np.arange(len(x), dtype=np.int64)
-        return self._serve(x, np.full(len(x), SERVE), rows, np.full(len(x), np.nan))
+        base = self._base.predict(x)
+        logs = np.log1p(base.quantiles)
+        return self._serve(x, np.full(len(x), SERVE), rows, np.full(len(x), np.nan), base, logs)
+
+    def remember(self, x: Features) -> Features:
+        """The same rows with what the wrapped predictor says of them now, for `learn` to look at.
+
+        An outcome should be held against what was believed at its submission. From plain rows
+        `learn` has to ask the wrapped predictor again, which knows more by then.
+        """
+        logs = np.log1p(self._base.predict(x).quantiles)
+        names = (*x.names, *self._believed)
+        return Features(names, np.concatenate([x.values, logs], 1), x.keys, x.at_s, x.version)
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Calibrate on outcomes, then hand them on."""
@@ -234,6 +154,7 @@ class Conformal:
         n = len(x)
         value, quantiles = np.full(n, np.nan), np.full((n, len(self.levels)), np.nan)
         made_by, refused = np.full(n, "", "U64"), np.full(n, "", "U128")
+        x, believed = self._split(x)
         learns = np.flatnonzero(kinds == LEARN)
         begin = done = 0
         while begin < len(kinds):
@@ -241,13 +162,13 @@ class Conformal:
             end = int(learns[done - 1]) + 1 if done <= len(learns) else len(kinds)
             need, local = np.unique(rows[begin:end], return_inverse=True)
             block = kinds[begin:end]
-            answer = self._serve(x.take(need), block, local, y[need])
+            mine = believed[need]
+            answer = self._block(x.take(need), block, local, y[need], censored[need], mine)
             served = np.unique(local[block == SERVE])
             at = need[served]
+            believed[at] = mine[served]
             value[at], quantiles[at] = answer.value[served], answer.quantiles[served]
             made_by[at], refused[at] = answer.made_by[served], answer.refused[served]
-            ended = rows[begin:end][block == LEARN]
-            self._base.learn(x.take(ended), y[ended], censored[ended])
             begin = end
             if progress is not None:
                 progress(begin / len(kinds))
@@ -264,8 +185,9 @@ class Conformal:
         stream = io.BytesIO()
         np.savez_compressed(
             stream, levels=self.levels, window=self._window, sorted=self._sorted, n=self._n,
-            corrections=self._corrections, past=self._past,
-            step=np.array(self._step), cap=np.array(self._cap), middles=np.array(self._middles),
+            now=self._now, corrections=self._corrections, past=self._past, offsets=self._offsets,
+            counts=self._counts, step=np.array(self._step), cap=np.array(self._cap),
+            middles=np.array(self._middles),
         )  # fmt: skip
         return {"conformal.npz": stream.getvalue()} | self._base.save()
 
@@ -282,20 +204,51 @@ class Conformal:
             middles=arrays["middles"].tolist(),
         )
         own._window, own._sorted, own._n = arrays["window"], arrays["sorted"], arrays["n"]
-        own._corrections, own._past = arrays["corrections"], arrays["past"]
+        own._now, own._corrections, own._past = arrays["now"], arrays["corrections"], arrays["past"]
+        own._offsets, own._counts = arrays["offsets"], arrays["counts"]
         return own
 
-    def _serve(self, x: Features, kinds: Integers, rows: Integers, y: Floats) -> Estimate:
-        """Events on rows of x while the wrapped predictor stays as it is."""
-        base = self._base.predict(x)
-        nodes = np.array([NormalDist().inv_cdf(level) for level in base.levels])
-        floor = _LEAST_SLOPE * nodes
-        logs = np.maximum.accumulate(np.log1p(base.quantiles) - floor, axis=1) + floor
+    def _block(
+        self, x: Features, kinds: Integers, rows: Integers, y: Floats, censored: NDArray[np.bool_],
+        believed: Floats,
+    ) -> Estimate:  # fmt: skip
+        """Events on rows of x up to a refit of the wrapped predictor, which then has learned.
+
+        believed (n, q): the log quantiles that were served before, NaN = asked for anew; those
+        that are served now are written into it.
+        """
+        if isinstance(self._base, Followed):
+            base, learned = self._base.follow(x, kinds, rows, y, censored)
+        else:
+            base = self._base.predict(x)
+            learned = np.log1p(base.quantiles)
+            ended = rows[kinds == LEARN]
+            self._base.learn(x.take(ended), y[ended], censored[ended])
+        served = kinds == SERVE
+        believed[rows[served]] = np.log1p(base.quantiles[rows[served]])
+        before = np.where(np.isnan(believed), learned, believed)
+        return self._serve(x, kinds, rows, y, base, before)
+
+    def _split(self, x: Features) -> tuple[Features, Floats]:
+        """Features without what was remembered in them, and that, (n, q); NaN = nothing."""
+        q = len(self._believed)
+        if x.names[-q:] != self._believed:
+            return x, np.full((len(x), q), np.nan)
+        return Features(x.names[:-q], x.values[:, :-q], x.keys, x.at_s, x.version), x.values[:, -q:]
+
+    def _serve(
+        self, x: Features, kinds: Integers, rows: Integers, y: Floats, base: Estimate,
+        before: Floats,
+    ) -> Estimate:  # fmt: skip
+        """Events on rows of x: what the wrapped predictor says now and what it said of outcomes."""
+        logs, before = self._rising(np.log1p(base.quantiles)), self._rising(before)
+        group, group_before = self._group(x, logs), self._group(x, before)
         out = np.full((len(x), len(self.levels)), np.nan)
-        _follow(
-            kinds, rows, np.log1p(np.maximum(y, 0.0)), _lags(x), self._group(x, nodes, logs),
-            nodes, logs, self.levels, self._normal, self._window, self._sorted, self._n,
-            self._corrections, self._past, self._step, out,
+        follow(
+            kinds, rows, np.log1p(np.maximum(y, 0.0)), _lags(x), group, group_before, _kinds(x),
+            self._nodes, logs, before, self.levels, self._normal, self._window, self._sorted,
+            self._n, self._now, self._corrections, self._past, self._offsets, self._counts,
+            self._step, out,
         )  # fmt: skip
         quantiles = np.maximum(np.expm1(out), 0.0)
         if self._cap:
@@ -309,12 +262,39 @@ class Conformal:
             refused=base.refused,
         )
 
-    def _group(self, x: Features, nodes: Floats, logs: Floats) -> Integers:
+    def _rising(self, logs: Floats) -> Floats:
+        """Log quantiles (n, q) that rise by a least slope."""
+        floor = _LEAST_SLOPE * self._nodes
+        return np.asarray(np.maximum.accumulate(logs - floor, axis=1) + floor)
+
+    def _group(self, x: Features, logs: Floats) -> Integers:
         """The group (n,) of similar tasks that each row is calibrated with."""
-        middle = logs[:, int(np.argmin(np.abs(nodes)))]
+        middle = logs[:, int(np.argmin(np.abs(self._nodes)))]
         group = np.searchsorted(np.log1p(self._middles), middle)
         group = group * (len(_SPREADS) + 1) + np.searchsorted(_SPREADS, logs[:, -1] - logs[:, 0])
         if self._cap:
             headroom = np.log1p(x.column(self._cap) * 1.05 + 120.0) - middle
             group = group * (len(_HEADROOMS) + 1) + np.searchsorted(_HEADROOMS, headroom)
         return group.astype(np.int64)
+
+
+def _normal_scores(levels: Floats) -> Floats:
+    """The normal score of each level, (q,)."""
+    return np.array([NormalDist().inv_cdf(float(level)) for level in levels])
+
+
+def _lags(x: Features) -> Integers:
+    """About how many outcomes come between a task's submission and its own: those in flight."""
+    if "all.waiting" not in x.names:
+        return np.zeros(len(x), dtype=np.int64)
+    flying = x.column("all.waiting") + x.column("all.running")
+    return np.nan_to_num(flying).astype(np.int64)
+
+
+def _kinds(x: Features) -> Integers:
+    """The kind (n,) of each task, by its name or, without one, its user."""
+    if "name" not in x.names:
+        return np.zeros(len(x), dtype=np.int64)
+    name, user = x.column("name"), x.column("user")
+    kind = np.where(name >= 0, 2.0 * name, 2.0 * user + 1.0)
+    return np.mod(kind, _KINDS).astype(np.int64)

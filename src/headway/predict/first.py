@@ -29,6 +29,7 @@ class First:
         if not predictors:
             raise ConfigError("predictors must not be empty, got none: give at least one")
         self._predictors = tuple(predictors)
+        self.levels = self._predictors[0].levels
 
     def predict(self, x: Features) -> Estimate:
         """The answer of the first that has one, row by row."""

@@ -1,0 +1,179 @@
+"""A mixture of many guesses of one number, its weights earned by what each guess was worth before.
+
+Each row has k guesses, the logs of past outcomes of like tasks and of other predictors' quantiles
+(NaN = this one is silent). A guess stands for a narrow Laplace density. How often a guess was
+responsible for what came is counted in a chain of ever narrower contexts (all tasks, tasks in the
+same situation, of the same user, ..), fading; the counts of a wide context are the prior of the
+next narrower one. Replay hands `follow` all events of a block, serving hands it one.
+Source: Cappe, Moulines (2009), online EM, for the weights of a mixture; MacKay, Peto (1995) for
+the chain of Dirichlet priors; Gneiting (2011) for the point as the minimum of an expected loss.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numba import njit
+
+from headway.predict.calibration import LEARN, SERVE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+    Counts = NDArray[np.float32]
+
+_SCALE: Final = 0.07  # of the Laplace density of a guess, log units
+_ELSEWHERE: Final = 1e-4  # density of outcomes that no guess foresaw
+_LEAST_WEIGHT: Final = 1e-6
+_MEAN_OVER: Final = 2000.0  # outcomes over which the mean of the target is followed
+_BUCKETS: Final = 64
+
+
+@njit(cache=True)
+def _weights(
+    guesses: Floats, slots: Integers, sums: Counts, totals: Floats, prior: Floats, w: Floats
+) -> None:
+    """Write the weights (k,) of a row's guesses in its chain of contexts into w."""
+    w[:] = 1.0 / len(w)
+    for depth in range(len(slots)):
+        own, worth = sums[slots[depth]], prior[depth]
+        share = 1.0 / (totals[slots[depth]] + worth)
+        for k in range(len(w)):
+            w[k] = (own[k] + worth * w[k]) * share
+    total = 0.0
+    for k in range(len(w)):
+        if math.isnan(guesses[k]):
+            w[k] = 0.0
+        total += w[k]
+    if total > 0.0:
+        w /= total
+
+
+@njit(cache=True)
+def _sorted(guesses: Floats, w: Floats, z: Floats, share: Floats) -> int:
+    """Write the guesses that count, in order, into z and their weights into share; how many."""
+    order = np.argsort(guesses)  # NaN last
+    n, total = 0, 0.0
+    for k in order:
+        if w[k] > _LEAST_WEIGHT:
+            z[n], share[n] = guesses[k], w[k]
+            total += w[k]
+            n += 1
+    for i in range(n):
+        share[i] /= total
+    return n
+
+
+@njit(cache=True)
+def _read(z: Floats, share: Floats, n: int, levels: Floats, out: Floats) -> None:
+    """Quantiles (q,) of n sorted guesses, linear between the middles of their shares."""
+    i, below = 0, 0.0
+    for q in range(len(levels)):
+        while i < n and below + 0.5 * share[i] < levels[q]:
+            below += share[i]
+            i += 1
+        if i == 0:
+            out[q] = z[0]
+        elif i == n:
+            out[q] = z[n - 1]
+        else:
+            right = below + 0.5 * share[i]
+            left = below - 0.5 * share[i - 1]
+            out[q] = z[i - 1] + (z[i] - z[i - 1]) * (levels[q] - left) / (right - left)
+
+
+@njit(cache=True)
+def _point(z: Floats, share: Floats, n: int, unit: float) -> float:
+    """The guess, in the target's unit, with the least expected loss.
+
+    The loss of p for y is 1 - min / max of the two, plus 1 where they lie in different powers of
+    two, plus |y - p| in units of `unit`.
+    """
+    near, y, bucket = np.zeros(n), np.empty(n), np.empty(n, np.int64)
+    mass, tail = np.zeros(_BUCKETS), 0.0
+    for i in range(n):  # sums of share x min / max, from the left and from the right
+        if i > 0:
+            tail *= math.exp(z[i - 1] - z[i])
+        tail += share[i]
+        near[i] = tail
+        y[i] = round(math.expm1(z[i]), 3)  # 16 s are not 15.999.. s, in another power of two
+        bucket[i] = min(int(math.log2(max(y[i], 1.0))), _BUCKETS - 1)
+        mass[bucket[i]] += share[i]
+    tail, whole = 0.0, 0.0
+    for i in range(n - 1, -1, -1):
+        near[i] += tail
+        if i > 0:
+            tail = (tail + share[i]) * math.exp(z[i - 1] - z[i])
+        whole += share[i] * y[i]
+    best, least, below, sum_below = 0, np.inf, 0.0, 0.0
+    for i in range(n):
+        below += share[i]
+        sum_below += share[i] * y[i]
+        away = y[i] * (2.0 * below - 1.0) + whole - 2.0 * sum_below
+        loss = 2.0 - near[i] - mass[bucket[i]] + away / unit
+        if loss < least:
+            best, least = i, loss
+    return float(y[best])
+
+
+@njit(cache=True)
+def _blame(guesses: Floats, log_y: float, is_bound: bool, w: Floats) -> None:
+    """Turn weights (k,) into shares of the responsibility for an outcome, or for a lower bound."""
+    total = 0.0
+    for k in range(len(w)):
+        if w[k] > 0.0:
+            far = (log_y - guesses[k]) / _SCALE
+            if is_bound:
+                seen = 1.0 if far <= 0.0 else math.exp(-far)
+            else:
+                seen = 0.5 / _SCALE * math.exp(-abs(far))
+            w[k] *= seen + _ELSEWHERE
+            total += w[k]
+    if total > 0.0:
+        w /= total
+
+
+@njit(cache=True)
+def follow(
+    kinds: Integers, rows: Integers, log_y: Floats, is_bound: NDArray[np.bool_], guesses: Floats,
+    owners: Integers, slots: Integers, sums: Counts, totals: Floats, prior: Floats, keep: Floats,
+    mean: Floats, levels: Floats, point: Floats, served: Floats, learned: Floats, leader: Integers,
+) -> None:  # fmt: skip
+    """Serve and learn rows in the order of the events.
+
+    guesses (n, k), the owner (k,) of each, slots (n, c) of each row's contexts; sums (s, k) and
+    totals (s,) are the counts of all contexts, mean (2,) the mean of the target and how many it is
+    of. Written: point (n,), served (n, q) quantiles and leader (n,), the owner with most weight, at
+    a row's SERVE; learned (n, q) quantiles at its LEARN, before it. A row that is not known stays.
+    """
+    k = guesses.shape[1]
+    w, z, share, by_owner = np.empty(k), np.empty(k), np.empty(k), np.empty(owners.max() + 1)
+    for event in range(len(kinds)):
+        i = rows[event]
+        if kinds[event] == LEARN and math.isnan(log_y[i]):
+            continue
+        _weights(guesses[i], slots[i], sums, totals, prior, w)
+        n = _sorted(guesses[i], w, z, share)
+        if kinds[event] == SERVE:
+            if n > 0:
+                _read(z, share, n, levels, served[i])
+                point[i] = _point(z, share, n, max(mean[0], 1.0))
+                by_owner[:] = 0.0
+                for j in range(k):
+                    by_owner[owners[j]] += w[j]
+                leader[i] = np.argmax(by_owner)
+            continue
+        mean[1] = min(mean[1] + 1.0, _MEAN_OVER)
+        mean[0] += (math.expm1(log_y[i]) - mean[0]) / mean[1]
+        if n > 0:
+            _read(z, share, n, levels, learned[i])
+            _blame(guesses[i], log_y[i], is_bound[i], w)
+            for depth in range(slots.shape[1]):
+                slot = slots[i, depth]
+                totals[slot] = keep[depth] * totals[slot] + 1.0
+                for j in range(k):
+                    sums[slot, j] = keep[depth] * sums[slot, j] + w[j]
