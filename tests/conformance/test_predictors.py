@@ -14,9 +14,13 @@ from headway.predict import (
     Conformal,
     Ensemble,
     First,
+    Gaussian,
     Nearest,
+    Neural,
+    Online,
     Recent,
     Risk,
+    Stream,
     XGBoosted,
     load,
     predictor_for,
@@ -35,6 +39,14 @@ def xgboosted():
     return XGBoosted(COLUMNS, anchors=["user.ewma_log"], cap="limit_s", window=150, rounds=5)
 
 
+def neural():
+    return Neural(COLUMNS, keys=X.keys, cap="limit_s", window=150, steps=(20, 10), first_fit=50)
+
+
+def stream():
+    return Stream(["cpus"], anchors=["user.ewma_log", "all.ewma_log"], cap="limit_s", every=8)
+
+
 def nearest():
     return Nearest(["user", "all"], levels=LEVELS)
 
@@ -42,6 +54,10 @@ def nearest():
 MAKERS = {
     "Boosted": boosted,
     "XGBoosted": xgboosted,
+    "Neural": neural,
+    "Stream": stream,
+    "Online": lambda: Online(every=8),
+    "Gaussian": lambda: Gaussian(["cpus", "limit_s"], cap="limit_s", most=32, every=8),
     "Nearest": nearest,
     "Recent": Recent,
     "Risk": lambda: Risk(COLUMNS, window=150),
@@ -134,7 +150,7 @@ def test_learning_leaves_its_arguments_alone(make):
     np.testing.assert_array_equal(y, Y[:120])
 
 
-@pytest.mark.parametrize("name", ["Boosted", "XGBoosted"])
+@pytest.mark.parametrize("name", ["Boosted", "Gaussian", "Neural", "Online", "Stream", "XGBoosted"])
 def test_a_member_that_was_saved_answers_and_learns_the_same(name):
     member = learned(MAKERS[name])
     other = type(member).load(member.save())

@@ -50,7 +50,7 @@ def test_the_promised_memory_suffices_as_often_as_promised():
     online, upper = Online(), np.full(600, np.nan)
     for i in range(600):
         x = features(names[i : i + 1], sizes[i : i + 1])
-        upper[i] = online.predict(x).quantiles[0, online.levels.index(0.95)]
+        upper[i] = online.predict(x).quantiles[0, online.levels.tolist().index(0.95)]
         learn(online, x, y[i : i + 1])
     assert abs(np.mean(y[1:] <= upper[1:]) - 0.95) < 0.02
     assert np.nanmedian(upper / y) < 1.2
@@ -78,3 +78,14 @@ def test_beliefs_age_with_the_logarithm_of_what_was_seen():
         ages.append(beliefs.age("n"))
     changed = [i + 1 for i in range(100) if i == 0 or ages[i] != ages[i - 1]]
     assert changed == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]
+
+
+def test_what_waits_in_a_block_is_saved_too():
+    x = features([0] * 20, np.arange(1, 21) * 1e6)
+    online = Online(every=8)
+    learn(online, x.take(slice(0, 12)), np.arange(1.0, 13.0))
+    other = Online.load(online.save())
+    assert other.rows_to_refit() == online.rows_to_refit() == 4
+    for one in (online, other):
+        learn(one, x.take(slice(12, 20)), np.arange(13.0, 21.0))
+    np.testing.assert_array_equal(online.predict(x).quantiles, other.predict(x).quantiles)

@@ -12,17 +12,21 @@ from headway.predict.boosted import LEVELS, Boosted
 from headway.predict.conformal import Conformal
 from headway.predict.ensemble import Ensemble
 from headway.predict.first import First
+from headway.predict.gaussian import Gaussian
 from headway.predict.nearest import Nearest
+from headway.predict.neural import Neural
+from headway.predict.online import Online
 from headway.predict.recent import Recent
 from headway.predict.risk import Risk
+from headway.predict.stream import Stream
 from headway.predict.xgboosted import XGBoosted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "Boosted", "Conformal", "Ensemble", "First", "Nearest", "Recent", "Risk", "XGBoosted",
-    "load", "predictor_for", "save",
+    "Boosted", "Conformal", "Ensemble", "First", "Gaussian", "Nearest", "Neural", "Online",
+    "Recent", "Risk", "Stream", "XGBoosted", "load", "predictor_for", "save",
 ]  # fmt: skip
 
 TARGETS = ("runtime_s", "memory_bytes", "failure")

@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def answer(
-    x: Features, logs: Floats, levels: Floats, *, made_by: str, refused: str = "", cap: str = ""
+    x: Features,
+    logs: Floats,
+    levels: Floats,
+    *,
+    made_by: str,
+    refused: str | NDArray[np.str_] = "",
+    cap: str = "",
 ) -> Estimate:
     """What is believed of tasks x from the logs (n, q) of 1 + target; its value is the middle.
 
-    refused: the reason where nothing is believed (logs is then NaN throughout); cap: the column of
-    the limit that no answer exceeds by more than 1 % and a minute.
+    refused: the reason (of all or of each) where nothing is believed and logs are NaN; cap: the
+    column of the limit that no answer exceeds by more than 1 % and a minute.
     """
     quantiles = _quantiles(logs, x.values, x.names.index(cap) if cap else -1)
     return Estimate(

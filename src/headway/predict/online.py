@@ -10,15 +10,19 @@ and by the demo.
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headway.predict.window import Window
 from headway.records import Estimate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from headway.protocols import Features
@@ -66,19 +70,25 @@ class Online:
     """A Predictor that is up to date after every outcome; needs columns `name` and `input_bytes`.
 
     An unknown size is taken to be as large as any seen: too much memory is better than too little.
-    levels: of the quantiles. window: how many recent tasks of a name count.
+    levels: of the quantiles. window: how many recent tasks of a name count. every: outcomes are
+    taken in blocks of so many, so that a long history can be followed quickly.
     """
 
-    def __init__(self, levels: tuple[float, ...] = LEVELS, window: int = 200) -> None:
-        self.levels, self.window = levels, window
+    def __init__(
+        self, levels: Sequence[float] = LEVELS, window: int = 200, *, every: int = 1
+    ) -> None:
+        self.levels, self._most = np.array(levels, dtype=np.float64), window
         self._seen: dict[float, deque[tuple[float, float]]] = {}  # name -> (size, y)
         self._all: deque[float] = deque(maxlen=window)  # log y of any name
         self._laws: dict[float, _Law] = {}
         self._counts: dict[float, int] = {}
+        self._new = Window(
+            ("name", "input_bytes"), size=every, first_fit=every, every=every, is_steady=True
+        )
 
     def predict(self, x: Features) -> Estimate:
         """Answer n rows; refused where nothing at all was seen."""
-        n, levels = len(x), np.array(self.levels)
+        n, levels = len(x), self.levels
         value, quantiles = np.full(n, np.nan), np.full((n, len(levels)), np.nan)
         made_by, refused = np.full(n, "online-1/name"), np.full(n, "", dtype="<U40")
         of_all = _constant(np.array(self._all))
@@ -99,16 +109,54 @@ class Online:
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Outcomes in order of time; a censored one counts where it exceeds what was believed."""
-        names, sizes = x.column("name"), x.column("input_bytes")
-        for name, size, outcome, is_bound in zip(names, sizes, y, censored, strict=True):
+        self._new.learn(x, y, censored, self._take)
+
+    def rows_to_refit(self) -> int:
+        """How many outcomes from now the next block is taken."""
+        return self._new.rows_to_refit()
+
+    def save(self) -> dict[str, bytes]:
+        """The recent tasks and the law of each name as JSON, the outcomes that wait as arrays."""
+        words = {
+            "levels": self.levels.tolist(), "most": self._most, "all": list(self._all),
+            "names": [
+                (name, self._counts[name], list(seen)) for name, seen in self._seen.items()
+            ],
+            "laws": [
+                (name, asdict(law) | {"errors": law.errors.tolist()})
+                for name, law in self._laws.items()
+            ],
+        }  # fmt: skip
+        return {"online.json": json.dumps(words).encode(), "online.npz": self._new.save()}
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> Online:
+        """An Online as it was saved."""
+        words: dict[str, Any] = json.loads(files["online.json"])
+        online = cls(words["levels"], words["most"])
+        online._new = Window.load(files["online.npz"])
+        online._all.extend(words["all"])
+        for name, count, seen in words["names"]:
+            pairs = (tuple(pair) for pair in seen)
+            online._seen[name] = deque(pairs, maxlen=words["most"])
+            online._counts[name] = count
+        for name, law in words["laws"]:
+            online._laws[name] = _Law(**law | {"errors": np.array(law["errors"])})
+        return online
+
+    def _take(self) -> None:
+        """Take the outcomes of a full block one by one."""
+        new = self._new
+        rows = zip(new.x.tolist(), np.expm1(new.log_y).tolist(), new.censored, strict=True)
+        for (name, size), outcome, is_bound in rows:
             known = self._laws.get(name)
             size = float(np.nan_to_num(size))
             if not outcome > 0.0:  # not known
                 continue
             if is_bound and known and outcome <= known.at(np.array([size]))[0]:
                 continue  # nothing new
-            seen = self._seen.setdefault(name, deque(maxlen=self.window))
-            seen.append((size, float(outcome)))
+            seen = self._seen.setdefault(name, deque(maxlen=self._most))
+            seen.append((size, outcome))
             self._all.append(float(np.log(outcome)))
             count = self._counts[name] = self._counts.get(name, 0) + 1
             if is_refit_due(count) and (law := _law(seen)) is not None:

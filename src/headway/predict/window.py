@@ -28,7 +28,8 @@ class Window:
     """Rows of chosen columns with the log of their outcome, at most `size`, the latest.
 
     Refits happen after fixed counts of outcomes, so that learning them in one call or in many is
-    the same: at `first_fit`, then each time they have grown by 60 %, later after `every` or 5 %.
+    the same: at `first_fit`, then each time they have grown by 60 %, later after `every` or 5 %;
+    if is_steady, always after `every`, so that the last `every` rows are new at each.
     After a fit are set: x (m, d), log_y (m,) = log(1 + outcome), anchored (m,) the log of the
     nearest history, censored (m,), usual = the median of log_y, fits.
     """
@@ -41,10 +42,12 @@ class Window:
         size: int = 20_000,
         first_fit: int = 50,
         every: int = 6_000,
+        is_steady: bool = False,
     ) -> None:
         """Keep the named columns; anchors: columns with logs of the target, the nearest first."""
         self.columns, self.anchors = tuple(columns), tuple(anchors)
         self.size, self.first_fit, self.every = size, first_fit, every
+        self.is_steady = is_steady
         self.x = np.zeros((0, len(self.columns)))
         self.log_y, self._anchor = np.zeros(0), np.zeros(0)
         self.censored = np.zeros(0, dtype=bool)
@@ -80,7 +83,8 @@ class Window:
                 fit()
                 self.fits += 1
                 grown = max(self.every, int(_EVERY_SHARE * self._learned))
-                self._next_fit += min(grown, int((_GROWTH - 1.0) * self._learned))
+                usual = min(grown, int((_GROWTH - 1.0) * self._learned))
+                self._next_fit += self.every if self.is_steady else usual
 
     def rows_to_refit(self) -> int:
         """How many outcomes from now the next refit comes."""
@@ -106,9 +110,9 @@ class Window:
         self._gather()
         words = {
             "columns": self.columns, "anchors": self.anchors, "size": self.size,
-            "first_fit": self.first_fit, "every": self.every, "usual": self.usual,
-            "fits": self.fits, "learned": self._learned, "next_fit": self._next_fit,
-            "version": self._version,
+            "first_fit": self.first_fit, "every": self.every,
+            "is_steady": self.is_steady, "usual": self.usual, "fits": self.fits,
+            "learned": self._learned, "next_fit": self._next_fit, "version": self._version,
         }  # fmt: skip
         stream = io.BytesIO()
         np.savez_compressed(
@@ -122,7 +126,7 @@ class Window:
         """A Window as it was saved."""
         arrays = np.load(io.BytesIO(content))
         words = json.loads(str(arrays["words"]))
-        settings = {name: words[name] for name in ("size", "first_fit", "every")}
+        settings = {name: words[name] for name in ("size", "first_fit", "every", "is_steady")}
         window = cls(words["columns"], words["anchors"], **settings)
         window.x, window.log_y = arrays["x"], arrays["log_y"]
         window._anchor, window.censored = arrays["anchor"], arrays["censored"]
