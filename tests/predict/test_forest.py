@@ -107,6 +107,13 @@ def test_the_columns_may_be_anywhere_in_a_row():
     np.testing.assert_array_equal(answers, by_lightgbm([booster], x))
 
 
+def test_raw_answers_of_a_classifier_are_log_odds():
+    x, y = numbers()
+    booster = trained(x, y > 0, objective="binary")
+    odds = seen_by(forest_of([booster]), x)[:, 0]
+    np.testing.assert_allclose(1 / (1 + np.exp(-odds)), booster.predict(x), rtol=1e-12)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 31, 32, 255, 256, 257, 600])
 def test_any_number_of_rows_is_answered(n):
     x, y = numbers()

@@ -36,6 +36,19 @@ def test_later_fits_come_after_a_fixed_number_of_outcomes():
     assert window.rows_to_refit() == 20
 
 
+def test_a_history_that_is_known_as_a_whole_is_fitted_rarely_and_at_its_end():
+    window, held = filled(299, first_fit=10, every=20, whole=299, size=60)
+    assert held == [10, 16, 25, 40, *[60] * 6]  # 60 %, then a fifth: 64, 102, 161, 220, 279, 299
+    assert window.rows_to_refit() == 20
+    np.testing.assert_array_equal(window.log_y, np.log1p(Y[239:299]))
+
+
+def test_no_more_outcomes_wait_than_two_windows_hold():
+    window, _ = filled(300, range(7, 300, 7), size=20, first_fit=1000)
+    assert sum(len(part[0]) for part in window._waiting) <= 40
+    np.testing.assert_array_equal(window.save(), filled(300, size=20, first_fit=1000)[0].save())
+
+
 @pytest.mark.parametrize("cuts", [(), (1, 2, 50, 51, 299)])
 def test_the_pieces_in_which_outcomes_come_do_not_matter(cuts):
     window, _ = filled(300, cuts)

@@ -60,16 +60,17 @@ class Boosted:
         rounds: int = 50,
         seed: int = 0,
         first_fit: int = 50,
+        whole: int = 0,
     ) -> None:
         """Look at the named columns, at most at the latest `window` outcomes.
 
         anchors: columns with logs of the target, the nearest history first; cap: the column of
         the limit that no answer exceeds by more than 1 % and a minute; first_fit: outcomes
-        before the first fit.
+        before the first fit; whole: outcomes that are known already, see Window.
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._cap, self._rounds, self._seed = cap, rounds, seed
-        self._window = Window(columns, anchors, size=window, first_fit=first_fit)
+        self._window = Window(columns, anchors, size=window, first_fit=first_fit, whole=whole)
         self._texts: list[str] = []  # models: for each level of the target, of the ratio
         self._forest: Forest | None = None
 

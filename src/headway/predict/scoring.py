@@ -70,10 +70,14 @@ class Plan(NamedTuple):
 def score_few(x: Floats, places: Places, plan: Plan, out: Floats) -> None:
     """Each model's sum of leaves, out (n, m), for rows x (n, d); places = the features in a row."""
     bits = np.empty(len(plan.leaves), dtype=np.uint32)
+    spans = np.empty(len(plan.columns) - 1, dtype=np.uint64)
     for i in range(np.uint64(len(x))):
         bits[:] = _ALL
-        for c in range(np.uint64(len(plan.columns) - 1)):
-            _clear_by_column(x[i, places[plan.columns[c, _FEATURE]]], c, plan, bits)
+        for c in range(np.uint64(len(spans))):  # first all searches, which overlap in the processor
+            spans[c] = _span(x[i, places[plan.columns[c, _FEATURE]]], c, plan)
+        for c in range(np.uint64(len(spans))):
+            for e in range(plan.spans[spans[c], 0], plan.spans[spans[c], 1]):
+                bits[plan.splits[e, 0]] &= plan.splits[e, 1]
         for m in range(np.uint64(out.shape[1])):
             total = 0.0
             for t in range(plan.tree_at[m], plan.tree_at[m + _ONE]):
@@ -82,8 +86,8 @@ def score_few(x: Floats, places: Places, plan: Plan, out: Floats) -> None:
 
 
 @njit(cache=True, inline="always")
-def _clear_by_column(value: float, c: int, plan: Plan, bits: NDArray[np.uint32]) -> None:
-    """Clear in bits (t,) the leaves that a row cannot end in because of its value in a column."""
+def _span(value: float, c: int, plan: Plan) -> int:
+    """The span of the splits that act on a value in a column."""
     is_missing = _is_missing(value, plan.columns[c, _RULE])
     value = value if abs(value) > _ALMOST_ZERO else 0.0
     begin = np.uint64(plan.columns[c, _CUT_AT])
@@ -95,9 +99,7 @@ def _clear_by_column(value: float, c: int, plan: Plan, bits: NDArray[np.uint32])
         left -= half
     rank = at - begin + (_ONE if plan.cuts[at] < value else _NONE)
     rank = n + _ONE if is_missing else rank
-    span = begin + (c << _ONE) + rank  # each column has two more spans than cuts
-    for e in range(plan.spans[span, 0], plan.spans[span, 1]):
-        bits[plan.splits[e, 0]] &= plan.splits[e, 1]
+    return begin + (c << _ONE) + rank  # each column has two more spans than cuts
 
 
 @njit(cache=True)
@@ -163,9 +165,8 @@ def _clear(
 @njit(cache=True, inline="always")
 def _is_missing(value: float, rule: int) -> bool:
     """Whether a value goes where the missing ones go."""
-    if rule == NAN_IS_MISSING:
-        return math.isnan(value)
-    return rule == ZERO_IS_MISSING and not abs(value) > _ALMOST_ZERO
+    is_zero = not abs(value) > _ALMOST_ZERO  # NaN too
+    return ((rule == NAN_IS_MISSING) & (value != value)) | ((rule == ZERO_IS_MISSING) & is_zero)
 
 
 @njit(cache=True, inline="always")

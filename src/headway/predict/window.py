@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
 _EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
+_WHOLE_SHARE: Final = 0.2  # of a history that is learned at once; at its end comes a fit
 
 
 class Window:
@@ -29,7 +30,8 @@ class Window:
 
     Refits happen after fixed counts of outcomes, so that learning them in one call or in many is
     the same: at `first_fit`, then each time they have grown by 60 %, later after `every` or 5 %;
-    if is_steady, always after `every`, so that the last `every` rows are new at each.
+    if is_steady, always after `every`, so that the last `every` rows are new at each; on the way
+    through the first `whole` outcomes, later after a fifth of these, and at their end.
     After a fit are set: x (m, d), log_y (m,) = log(1 + outcome), anchored (m,) the log of the
     nearest history, censored (m,), usual = the median of log_y, fits.
     """
@@ -43,16 +45,21 @@ class Window:
         first_fit: int = 50,
         every: int = 6_000,
         is_steady: bool = False,
+        whole: int = 0,
     ) -> None:
-        """Keep the named columns; anchors: columns with logs of the target, the nearest first."""
+        """Keep the named columns; anchors: columns with logs of the target, the nearest first.
+
+        whole: as many outcomes are known already and will be learned before the first answer.
+        """
         self.columns, self.anchors = tuple(columns), tuple(anchors)
-        self.size, self.first_fit, self.every = size, first_fit, every
+        self.size, self.first_fit, self.every, self.whole = size, first_fit, every, whole
         self.is_steady = is_steady
         self.x = np.zeros((0, len(self.columns)))
         self.log_y, self._anchor = np.zeros(0), np.zeros(0)
         self.censored = np.zeros(0, dtype=bool)
         self.usual, self.fits = 0.0, 0
         self._waiting: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = []
+        self._held = 0  # rows that wait
         self._learned, self._next_fit, self._version = 0, first_fit, ""
         self._names: tuple[str, ...] = ()  # of the features that the places are of
         self._places = self._anchor_places = np.zeros(0, dtype=np.uint32)
@@ -70,21 +77,24 @@ class Window:
         self._version = x.version
         done = 0
         while done < len(y):
-            part = slice(done, done + min(self.rows_to_refit(), len(y) - done))
+            end = done + min(self.rows_to_refit(), len(y) - done)
+            part = slice(max(done, end - self.size), end)  # the others would not be kept
             rows = x.take(part)
             log = np.log1p(np.maximum(np.asarray(y[part], dtype=np.float64), 0.0))
             known = np.array(censored[part], dtype=bool)
             self._waiting.append((self._chosen(rows), log, self._nearest(rows), known))
-            self._learned += len(rows)
-            done += len(rows)
+            self._held += len(rows)
+            self._learned += end - done
+            done = end
+            if self._held > 2 * self.size:
+                self._gather()
             if self._learned == self._next_fit:
                 self._gather()
                 self.usual = float(np.median(self.log_y))
                 fit()
                 self.fits += 1
-                grown = max(self.every, int(_EVERY_SHARE * self._learned))
-                usual = min(grown, int((_GROWTH - 1.0) * self._learned))
-                self._next_fit += self.every if self.is_steady else usual
+                usual = next_fit(self._learned, self.every, self.whole)
+                self._next_fit = self._learned + self.every if self.is_steady else usual
 
     def rows_to_refit(self) -> int:
         """How many outcomes from now the next refit comes."""
@@ -110,7 +120,7 @@ class Window:
         self._gather()
         words = {
             "columns": self.columns, "anchors": self.anchors, "size": self.size,
-            "first_fit": self.first_fit, "every": self.every,
+            "first_fit": self.first_fit, "every": self.every, "whole": self.whole,
             "is_steady": self.is_steady, "usual": self.usual, "fits": self.fits,
             "learned": self._learned, "next_fit": self._next_fit, "version": self._version,
         }  # fmt: skip
@@ -126,7 +136,8 @@ class Window:
         """A Window as it was saved."""
         arrays = np.load(io.BytesIO(content))
         words = json.loads(str(arrays["words"]))
-        settings = {name: words[name] for name in ("size", "first_fit", "every", "is_steady")}
+        kept = ("size", "first_fit", "every", "is_steady", "whole")
+        settings = {name: words[name] for name in kept}
         window = cls(words["columns"], words["anchors"], **settings)
         window.x, window.log_y = arrays["x"], arrays["log_y"]
         window._anchor, window.censored = arrays["anchor"], arrays["censored"]
@@ -138,7 +149,7 @@ class Window:
     def _gather(self) -> None:
         """Join what came since the last time to what is kept."""
         parts = [(self.x, self.log_y, self._anchor, self.censored), *self._waiting]
-        self._waiting = []
+        self._waiting, self._held = [], 0
         self.x, self.log_y, self._anchor, self.censored = (
             np.concatenate(column)[-self.size :] for column in zip(*parts, strict=True)
         )
@@ -167,6 +178,20 @@ class Window:
                 for kept in (self.columns, self.anchors)
             )
             self._names = names
+
+
+def next_fit(learned: int, every: int, whole: int) -> int:
+    """At how many outcomes the fit after the one at `learned` comes.
+
+    >>> [next_fit(n, 6000, 0) for n in (100, 50_000, 200_000)]
+    [160, 56000, 210000]
+    >>> [next_fit(n, 6000, 1_000_000) for n in (100, 500_000, 900_000, 1_000_000)]
+    [160, 700000, 1000000, 1050000]
+    """
+    is_on_the_way = learned < whole
+    step = max(every, int((_WHOLE_SHARE * whole) if is_on_the_way else _EVERY_SHARE * learned))
+    after = learned + min(step, int((_GROWTH - 1.0) * learned))
+    return min(after, whole) if is_on_the_way else after
 
 
 @njit(cache=True)
