@@ -10,8 +10,8 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
-from fast_call import FastCall
 
+from fast_call import FastCall
 from headway.features import NAMES, History
 from headway.predict import Boosted, predictor_for
 from headway.predict.forest import Forest

@@ -133,11 +133,12 @@ def mixture(guesses, log_y, bounds=None):
     sums, totals = np.zeros((1, k), dtype=np.float32), np.zeros(1)
     out = [np.full(n, np.nan), np.full((n, 1), np.nan), np.full((n, 1), np.nan), np.full(n, -1)]
     bounds = np.zeros(n, dtype=bool) if bounds is None else bounds
+    slots = np.zeros((n, 1), dtype=np.int64)
     follow(
-        kinds, rows, log_y, bounds, guesses, np.arange(k), np.zeros((n, 1), dtype=np.int64), sums,
-        totals, np.array([1.0]), np.array([0.99]), np.zeros(2), np.array([0.5]), *out,
+        kinds, rows, np.expm1(log_y), bounds, guesses, np.arange(k), slots, sums, totals,
+        np.array([1.0]), np.array([0.99]), np.zeros(2), np.array([0.5]), *out,
     )  # fmt: skip
-    return out[1][-1, 0], sums[0], out[3][-1]
+    return np.log1p(out[1][-1, 0]), sums[0], out[3][-1]
 
 
 def test_the_guess_that_was_right_gets_the_responsibility():

@@ -31,9 +31,9 @@ def answer(
     refused: the reason (of all or of each) where nothing is believed and logs are NaN; cap: the
     column of the limit that no answer exceeds by more than 1 % and a minute.
     """
-    quantiles = _quantiles(logs, x.values, x.names.index(cap) if cap else -1)
+    quantiles, value = _quantiles(logs, levels, x.values, x.names.index(cap) if cap else -1)
     return Estimate(
-        value=quantiles[:, int(np.argmin(np.abs(levels - 0.5)))].copy(),
+        value=value,
         levels=levels,
         quantiles=quantiles,
         made_by=np.full(len(x), made_by),
@@ -42,15 +42,20 @@ def answer(
 
 
 @njit(cache=True)
-def _quantiles(logs: Floats, values: Floats, cap: int) -> Floats:
-    """Logs (n, q) of rows of features as quantiles, in order and below column `cap` (-1 = none)."""
-    quantiles = np.empty(logs.shape)
+def _quantiles(logs: Floats, levels: Floats, values: Floats, cap: int) -> tuple[Floats, Floats]:
+    """Logs (n, q) of rows of features as quantiles, in order and below column `cap` (-1 = none).
+
+    With them the one in the middle, (n,).
+    """
+    middle = np.argmin(np.abs(levels - 0.5))
+    quantiles, value = np.empty(logs.shape), np.empty(len(logs))
     for i in range(len(logs)):
         quantiles[i] = np.sort(logs[i])
         most = np.inf
         if cap >= 0 and not np.isnan(values[i, cap]):
             most = np.log1p(values[i, cap] * 1.01 + 60.0)
         for k in range(logs.shape[1]):
-            log = min(most, quantiles[i, k])
-            quantiles[i, k] = np.nan if np.isnan(quantiles[i, k]) else max(np.expm1(log), 0.0)
-    return quantiles
+            if not np.isnan(quantiles[i, k]):
+                quantiles[i, k] = max(np.expm1(min(most, quantiles[i, k])), 0.0)
+        value[i] = quantiles[i, middle]
+    return quantiles, value

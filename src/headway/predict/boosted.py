@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 
 from headway.predict.answer import answer
 from headway.predict.forest import Forest
@@ -76,8 +77,9 @@ class Boosted:
 
     def predict(self, x: Features) -> Estimate:
         """The fitted levels for each row; refused before the first fit."""
-        logs = np.full((len(x), len(self.levels)), np.nan)
-        if self._forest is not None:
+        if self._forest is None:
+            logs = np.full((len(x), len(self.levels)), np.nan)
+        else:
             logs = _logs(self._forest, x.values, *self._window.places(x))
         made_by, refused = f"boosted-{self._window.fits}", self._window.refusal()
         return answer(x, logs, self.levels, made_by=made_by, refused=refused, cap=self._cap)
@@ -158,6 +160,15 @@ class Boosted:
 
 def _logs(forest: Forest, values: Floats, places: NDArray[np.uint32], anchored: Floats) -> Floats:
     """The levels of the log target (n, q) of rows whose columns are in these places."""
-    answers = forest.predict(values, places)
-    logs: Floats = 0.5 * (answers[:, ::2] + answers[:, 1::2] + anchored[:, None])
+    logs: Floats = _means(forest.predict(values, places), anchored)
     return logs
+
+
+@njit(cache=True)
+def _means(answers: Floats, anchored: Floats) -> Floats:
+    """The mean of each two models (n, 2 q), of the target and of its ratio to the anchor (n,)."""
+    means = np.empty((len(answers), answers.shape[1] // 2))
+    for i in range(len(answers)):
+        for k in range(means.shape[1]):
+            means[i, k] = 0.5 * (answers[i, 2 * k] + answers[i, 2 * k + 1] + anchored[i])
+    return means

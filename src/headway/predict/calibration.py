@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numba import njit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Bounds = Sequence[float] | Floats
     Integers = NDArray[np.int64]
 
 SERVE, LEARN = 0, 1
@@ -21,6 +25,14 @@ _FARTHEST: Final = 6.0  # normal score beyond which all surprises are alike
 _OWN_STEP: Final = 0.03  # least step of the offsets of a kind of task
 _OWN_FIRST: Final = 0.5  # its first step
 _MOST_SWING: Final = 0.3  # step of the correction times outcomes until it is felt
+_LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
+_SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
+_HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
+
+WHERE: Final = ("", "all.waiting", "all.running", "name", "user")
+"""The columns that `follow` looks at; the first is the cap."""
+
+_CAP, _WAITING, _RUNNING, _NAME, _USER = range(5)
 
 
 @njit(cache=True)
@@ -73,42 +85,51 @@ def _empirical(sorted_: Floats, size: int, level: float) -> float:
 
 @njit(cache=True)
 def follow(
-    kinds: Integers, rows: Integers, log_y: Floats, lags: Integers, group: Integers,
-    group_before: Integers, own: Integers, nodes: Floats, logs: Floats, before: Floats,
-    levels: Floats, normal: Floats, window: Floats, sorted_: Floats, n: Integers, now: Floats,
+    kinds: Integers, rows: Integers, y: Floats, values: Floats, places: Integers,
+    quantiles: Floats, before: Floats, nodes: Floats, middles: Floats, levels: Floats,
+    normal: Floats, window: Floats, sorted_: Floats, n: Integers, now: Floats,
     corrections: Floats, past: Floats, offsets: Floats, counts: Integers, step: float, out: Floats,
 ) -> None:  # fmt: skip
     """Serve and learn rows in the order of the events.
 
-    logs and before (m, q): the wrapped predictor's quantiles at nodes when a row is served and
-    just before it is learned, group and group_before (m,) the groups that they put it into.
+    values (m, d): features, places (5,) where they have cap, waiting, running, name and user, -1 =
+    not. quantiles and before (m, q): the wrapped predictor's at nodes when a row is served, and
+    their logs just before it is learned. middles: bounds of log middles between groups.
     window, sorted_ (g, w) and n (g + 1,) hold the scores of each group and how many came, in all
     last; now (g, q) is where they put the levels. past (m, q) remembers the corrections after each
-    of the last m outcomes: an outcome is held against those of its submission, `lags` outcomes
+    of the last m outcomes: an outcome is held against those of its submission, `lag` outcomes
     ago, not against today's; the longer that is, the smaller the step, or the correction would
     swing ever wider. offsets (s, q) correct the tasks of one kind alone, counts (s,) how many came
-    of it; own is the kind of each row.
+    of it. Written: out (m, levels) at a row's SERVE, elsewhere NaN.
     """
+    out[:] = math.nan
+    logs = np.empty(len(nodes))
     for event in range(len(kinds)):
         i = rows[event]
-        kind = own[i]
+        kind = _kind(values[i], places, len(counts))
         if kinds[event] == SERVE:
-            g = group[i]
+            if math.isnan(quantiles[i, 0]):
+                continue
+            for k in range(len(nodes)):
+                logs[k] = math.log1p(quantiles[i, k])
+            g, most = _rising_group(logs, nodes, middles, values[i], places)
             last = -np.inf
             for k in range(len(levels)):
                 z = now[g, k] + corrections[k] + offsets[kind, k]
-                last = max(last, _value_at(z, nodes, logs[i]))
-                out[i, k] = last
-        elif not (np.isnan(log_y[i]) or np.isnan(before[i, 0])):
-            g = group_before[i]
-            z = _score_of(log_y[i], nodes, before[i])
+                last = max(last, _value_at(z, nodes, logs))
+                out[i, k] = min(max(math.expm1(last), 0.0), most)
+        elif not (math.isnan(y[i]) or math.isnan(before[i, 0])):
+            logs[:] = before[i]
+            g, _ = _rising_group(logs, nodes, middles, values[i], places)
+            z = _score_of(math.log1p(max(y[i], 0.0)), nodes, logs)
             past[n[-1] % len(past)] = corrections
-            lag = min(lags[i], n[-1], len(past) - 1)
+            flying = _in_flight(values[i], places)
+            lag = min(flying, n[-1], len(past) - 1)
             then = past[(n[-1] - lag) % len(past)]
-            moved = min(step, _MOST_SWING / (1.0 + lags[i]))
+            moved = min(step, _MOST_SWING / (1.0 + flying))
             counts[kind] += 1
             closer = max(_OWN_STEP, _OWN_FIRST / counts[kind])
-            closer = min(closer, 10.0 * _MOST_SWING / (1.0 + lags[i]))
+            closer = min(closer, 10.0 * _MOST_SWING / (1.0 + flying))
             for k in range(len(levels)):
                 missed = levels[k] - (1.0 if z <= now[g, k] + then[k] + offsets[kind, k] else 0.0)
                 corrections[k] += moved * missed
@@ -116,6 +137,56 @@ def follow(
             _take_in(z, window[g], sorted_[g], n[g : g + 1])
             n[-1] += 1
             _place(levels, normal, sorted_[g], min(n[g], window.shape[1]), now[g])
+
+
+@njit(cache=True)
+def _rising_group(
+    logs: Floats, nodes: Floats, middles: Floats, task: Floats, places: Integers
+) -> tuple[int, float]:
+    """The group of similar tasks of log quantiles, which are made to rise, and the task's cap."""
+    for k in range(1, len(logs)):
+        logs[k] = max(logs[k], logs[k - 1] + _LEAST_SLOPE * (nodes[k] - nodes[k - 1]))
+    middle = logs[np.argmin(np.abs(nodes))]
+    group = _among(middles, middle) * (len(_SPREADS) + 1)
+    group += _among(_SPREADS, logs[-1] - logs[0])
+    if places[_CAP] < 0:
+        return group, np.inf
+    most = task[places[_CAP]] * 1.05 + 120.0
+    group = group * (len(_HEADROOMS) + 1) + _among(_HEADROOMS, math.log1p(most) - middle)
+    return group, np.inf if math.isnan(most) else most
+
+
+@njit(cache=True)
+def _among(bounds: Bounds, value: float) -> int:
+    """How many of some increasing bounds lie below a value; NaN = all."""
+    n = 0
+    while n < len(bounds) and not value <= bounds[n]:
+        n += 1
+    return n
+
+
+@njit(cache=True)
+def _in_flight(task: Floats, places: Integers) -> int:
+    """About how many outcomes come between a task's submission and its own."""
+    if places[_WAITING] < 0:
+        return 0
+    flying = task[places[_WAITING]] + task[places[_RUNNING]]
+    return 0 if math.isnan(flying) else int(flying)
+
+
+@njit(cache=True)
+def _kind(task: Floats, places: Integers, kinds: int) -> int:
+    """The kind of a task, by its name or, without one, its user."""
+    if places[_NAME] < 0:
+        return 0
+    name = task[places[_NAME]]
+    return int(2.0 * name if name >= 0 else 2.0 * task[places[_USER]] + 1.0) % kinds
+
+
+def groups(middles: int, has_cap: bool) -> int:
+    """How many groups of similar tasks there are, with so many bounds of middles."""
+    spreads, headrooms = len(_SPREADS) + 1, len(_HEADROOMS) + 1
+    return (middles + 1) * spreads * (headrooms if has_cap else 1)
 
 
 @njit(cache=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from headway.predict.calibration import LEARN as LEARN
 from headway.predict.calibration import SERVE as SERVE
-from headway.predict.calibration import follow
+from headway.predict.calibration import WHERE, follow, groups
 from headway.protocols import Features
 from headway.records import Estimate
 
@@ -33,9 +33,6 @@ LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.9
 
 _PAST: Final = 4096
 _KINDS: Final = 1 << 13  # kinds of task that are told apart
-_LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
-_SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
-_HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
 
 
 class Refitted(Protocol):
@@ -106,22 +103,23 @@ class Conformal:
         self._nodes = _normal_scores(base.levels)
         self._believed = tuple(f"believed_{level:g}" for level in base.levels)
         self._cap, self._middles = cap, tuple(middles)
-        groups = (len(self._middles) + 1) * (len(_SPREADS) + 1)
-        groups *= len(_HEADROOMS) + 1 if cap else 1
-        self._window, self._sorted = np.zeros((groups, window)), np.zeros((groups, window))
-        self._n = np.zeros(groups + 1, dtype=np.int64)
-        self._now = np.tile(self._normal, (groups, 1))
+        self._log_middles = np.log1p(np.array(self._middles, dtype=np.float64))
+        g = groups(len(self._middles), bool(cap))
+        self._window, self._sorted = np.zeros((g, window)), np.zeros((g, window))
+        self._n = np.zeros(g + 1, dtype=np.int64)
+        self._now = np.tile(self._normal, (g, 1))
         self._corrections = np.zeros(len(levels))
         self._past, self._step = np.zeros((_PAST, len(levels))), step
         self._offsets = np.zeros((_KINDS, len(levels)))
         self._counts = np.zeros(_KINDS, dtype=np.int64)
+        self._names: tuple[str, ...] = ()  # of the features that the places are of
+        self._places = np.zeros(0, dtype=np.int64)
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
         rows = np.arange(len(x), dtype=np.int64)
         base = self._base.predict(x)
-        logs = np.log1p(base.quantiles)
-        return self._serve(x, np.full(len(x), SERVE), rows, np.full(len(x), np.nan), base, logs)
+        return self._serve(x, np.full(len(x), SERVE), rows, base.value, base, base.quantiles)
 
     def remember(self, x: Features) -> Features:
         """The same rows with what the wrapped predictor says of them now, for `learn` to look at.
@@ -135,7 +133,16 @@ class Conformal:
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Calibrate on outcomes, then hand them on."""
-        self.follow(x, np.full(len(x), LEARN), np.arange(len(x)), y, censored)
+        x, believed = self._split(x)
+        begin = 0
+        while begin < len(y):
+            n = min(self._base.rows_to_refit(), len(y) - begin)
+            part = slice(begin, begin + n)
+            self._block(
+                x.take(part), np.full(n, LEARN), np.arange(n), y[part], censored[part],
+                believed[part],
+            )  # fmt: skip
+            begin += n
 
     def follow(
         self,
@@ -241,60 +248,25 @@ class Conformal:
         before: Floats,
     ) -> Estimate:  # fmt: skip
         """Events on rows of x: what the wrapped predictor says now and what it said of outcomes."""
-        logs, before = self._rising(np.log1p(base.quantiles)), self._rising(before)
-        group, group_before = self._group(x, logs), self._group(x, before)
-        out = np.full((len(x), len(self.levels)), np.nan)
+        if self._names is not x.names:
+            wanted = (self._cap, *WHERE[1:])
+            self._places = np.array([x.names.index(w) if w in x.names else -1 for w in wanted])
+            self._names = x.names
+        out = np.empty((len(x), len(self.levels)))
         follow(
-            kinds, rows, np.log1p(np.maximum(y, 0.0)), _lags(x), group, group_before, _kinds(x),
-            self._nodes, logs, before, self.levels, self._normal, self._window, self._sorted,
-            self._n, self._now, self._corrections, self._past, self._offsets, self._counts,
-            self._step, out,
+            kinds, rows, y, x.values, self._places, base.quantiles, before, self._nodes,
+            self._log_middles, self.levels, self._normal, self._window, self._sorted, self._n,
+            self._now, self._corrections, self._past, self._offsets, self._counts, self._step, out,
         )  # fmt: skip
-        quantiles = np.maximum(np.expm1(out), 0.0)
-        if self._cap:
-            most = x.column(self._cap) * 1.05 + 120.0
-            quantiles = np.where(np.isnan(out), out, np.fmin(quantiles, most[:, None]))
         return Estimate(
             value=base.value.copy(),
             levels=self.levels,
-            quantiles=quantiles,
-            made_by=np.char.add("conformal ", base.made_by.astype("U48")),
+            quantiles=out,
+            made_by=np.strings.add("conformal ", base.made_by),
             refused=base.refused,
         )
-
-    def _rising(self, logs: Floats) -> Floats:
-        """Log quantiles (n, q) that rise by a least slope."""
-        floor = _LEAST_SLOPE * self._nodes
-        return np.asarray(np.maximum.accumulate(logs - floor, axis=1) + floor)
-
-    def _group(self, x: Features, logs: Floats) -> Integers:
-        """The group (n,) of similar tasks that each row is calibrated with."""
-        middle = logs[:, int(np.argmin(np.abs(self._nodes)))]
-        group = np.searchsorted(np.log1p(self._middles), middle)
-        group = group * (len(_SPREADS) + 1) + np.searchsorted(_SPREADS, logs[:, -1] - logs[:, 0])
-        if self._cap:
-            headroom = np.log1p(x.column(self._cap) * 1.05 + 120.0) - middle
-            group = group * (len(_HEADROOMS) + 1) + np.searchsorted(_HEADROOMS, headroom)
-        return group.astype(np.int64)
 
 
 def _normal_scores(levels: Floats) -> Floats:
     """The normal score of each level, (q,)."""
     return np.array([NormalDist().inv_cdf(float(level)) for level in levels])
-
-
-def _lags(x: Features) -> Integers:
-    """About how many outcomes come between a task's submission and its own: those in flight."""
-    if "all.waiting" not in x.names:
-        return np.zeros(len(x), dtype=np.int64)
-    flying = x.column("all.waiting") + x.column("all.running")
-    return np.nan_to_num(flying).astype(np.int64)
-
-
-def _kinds(x: Features) -> Integers:
-    """The kind (n,) of each task, by its name or, without one, its user."""
-    if "name" not in x.names:
-        return np.zeros(len(x), dtype=np.int64)
-    name, user = x.column("name"), x.column("user")
-    kind = np.where(name >= 0, 2.0 * name, 2.0 * user + 1.0)
-    return np.mod(kind, _KINDS).astype(np.int64)

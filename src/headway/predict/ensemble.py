@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from headway.predict.calibration import LEARN, SERVE
-from headway.predict.mixture import follow
+from headway.predict.mixture import enter, follow
 from headway.predict.past import SLOTS, past_of
 from headway.records import Estimate
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 """Levels that are served."""
 
-_PRIOR: Final = (1.0, 50.0, 50.0, 50.0, 50.0)  # outcomes that the wider context is worth
-_KEEP: Final = (0.999, 0.99, 0.96, 0.94, 0.92)  # weight of an outcome after the next one
+_PRIOR: Final = np.array([1.0, 50.0, 50.0, 50.0, 50.0])  # outcomes that the wider context is worth
+_KEEP: Final = np.array([0.999, 0.99, 0.96, 0.94, 0.92])  # weight of an outcome after the next one
 _NEVER: Final = 2**62  # without members nothing is refitted
-_REFUSED: Final = "neither history nor a request to go by"
+_REFUSALS: Final = np.array(["", "neither history nor a request to go by"])
 
 
 class Ensemble:
@@ -65,7 +65,8 @@ class Ensemble:
     def predict(self, x: Features) -> Estimate:
         """The levels for each row; refused where nobody has an answer."""
         rows = np.arange(len(x))
-        return self._happen(x, np.full(len(x), SERVE), rows, np.full(len(x), np.nan), rows < 0)[0]
+        kinds, nothing = np.full(len(x), SERVE), np.zeros(len(x), dtype=bool)
+        return self._happen(x, kinds, rows, np.zeros(len(x)), nothing)[0]
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Outcomes in order of time."""
@@ -124,24 +125,23 @@ class Ensemble:
     ) -> tuple[Estimate, Floats]:
         """Events on rows of x while the members stay as they are."""
         n, q = len(x), len(self.levels)
-        guesses, slots = self._past.of(x)
+        guesses, slots = self._past.of(x, len(self._owners))
         answers = [member.predict(x) for _, member in self._members]
-        guesses = np.concatenate([guesses, *(np.log1p(a.quantiles) for a in answers)], axis=1)
-        point, served = np.full(n, np.nan), np.full((n, q), np.nan)
-        learned, leader = np.full((n, q), np.nan), np.full(n, -1)
+        begin = len(self._past)
+        for answer in answers:
+            begin = enter(answer.quantiles, guesses, begin)
+        value, served, learned = np.empty(n), np.empty((n, q)), np.empty((n, q))
+        leader = np.empty(n, dtype=np.int64)
         follow(
-            kinds, rows, np.log1p(np.maximum(y, 0.0)), censored, guesses, self._owners, slots,
-            self._sums, self._totals, np.array(_PRIOR), np.array(_KEEP), self._mean, self.levels,
-            point, served, learned, leader,
+            kinds, rows, y, censored, guesses, self._owners, slots, self._sums, self._totals,
+            _PRIOR, _KEEP, self._mean, self.levels, value, served, learned, leader,
         )  # fmt: skip
-        signs = np.full(n, "", "U64")
-        for owner, sign in enumerate([np.full(n, "history-1"), *(a.made_by for a in answers)]):
-            signs = np.where(leader == owner, sign, signs)
+        signs: list[Any] = ["history-1", *(answer.made_by for answer in answers), ""]
         estimate = Estimate(
-            value=point,
+            value=value,
             levels=self.levels,
-            quantiles=np.maximum(np.expm1(served), 0.0),
-            made_by=signs,
-            refused=np.where(np.isnan(point), _REFUSED, ""),
+            quantiles=served,
+            made_by=np.choose(leader, signs, mode="wrap"),  # -1, not known, is the last one
+            refused=_REFUSALS[np.isnan(value).astype(np.int64)],
         )
         return estimate, learned

@@ -139,41 +139,54 @@ def _blame(guesses: Floats, log_y: float, is_bound: bool, w: Floats) -> None:
 
 @njit(cache=True)
 def follow(
-    kinds: Integers, rows: Integers, log_y: Floats, is_bound: NDArray[np.bool_], guesses: Floats,
+    kinds: Integers, rows: Integers, y: Floats, is_bound: NDArray[np.bool_], guesses: Floats,
     owners: Integers, slots: Integers, sums: Counts, totals: Floats, prior: Floats, keep: Floats,
-    mean: Floats, levels: Floats, point: Floats, served: Floats, learned: Floats, leader: Integers,
+    mean: Floats, levels: Floats, value: Floats, served: Floats, learned: Floats, leader: Integers,
 ) -> None:  # fmt: skip
     """Serve and learn rows in the order of the events.
 
     guesses (n, k), the owner (k,) of each, slots (n, c) of each row's contexts; sums (s, k) and
     totals (s,) are the counts of all contexts, mean (2,) the mean of the target and how many it is
-    of. Written: point (n,), served (n, q) quantiles and leader (n,), the owner with most weight, at
-    a row's SERVE; learned (n, q) quantiles at its LEARN, before it. A row that is not known stays.
+    of. Written: value (n,), served (n, q) quantiles and leader (n,), the owner with most weight, at
+    a row's SERVE; learned (n, q) logs of quantiles at its LEARN, before it; elsewhere NaN and -1.
     """
     k = guesses.shape[1]
     w, z, share, by_owner = np.empty(k), np.empty(k), np.empty(k), np.empty(owners.max() + 1)
+    value[:], served[:], learned[:], leader[:] = math.nan, math.nan, math.nan, -1
     for event in range(len(kinds)):
         i = rows[event]
-        if kinds[event] == LEARN and math.isnan(log_y[i]):
+        if kinds[event] == LEARN and math.isnan(y[i]):
             continue
         _weights(guesses[i], slots[i], sums, totals, prior, w)
         n = _sorted(guesses[i], w, z, share)
         if kinds[event] == SERVE:
             if n > 0:
                 _read(z, share, n, levels, served[i])
-                point[i] = _point(z, share, n, max(mean[0], 1.0))
+                for q in range(len(levels)):
+                    served[i, q] = max(math.expm1(served[i, q]), 0.0)
+                value[i] = _point(z, share, n, max(mean[0], 1.0))
                 by_owner[:] = 0.0
                 for j in range(k):
                     by_owner[owners[j]] += w[j]
                 leader[i] = np.argmax(by_owner)
             continue
         mean[1] = min(mean[1] + 1.0, _MEAN_OVER)
-        mean[0] += (math.expm1(log_y[i]) - mean[0]) / mean[1]
+        known = max(y[i], 0.0)
+        mean[0] += (known - mean[0]) / mean[1]
         if n > 0:
             _read(z, share, n, levels, learned[i])
-            _blame(guesses[i], log_y[i], is_bound[i], w)
+            _blame(guesses[i], math.log1p(known), is_bound[i], w)
             for depth in range(slots.shape[1]):
                 slot = slots[i, depth]
                 totals[slot] = keep[depth] * totals[slot] + 1.0
                 for j in range(k):
                     sums[slot, j] = keep[depth] * sums[slot, j] + w[j]
+
+
+@njit(cache=True)
+def enter(quantiles: Floats, guesses: Floats, begin: int) -> int:
+    """Write the logs of quantiles (n, q) into columns of guesses from `begin`; where they end."""
+    for i in range(len(quantiles)):
+        for k in range(quantiles.shape[1]):
+            guesses[i, begin + k] = math.log1p(quantiles[i, k])
+    return begin + quantiles.shape[1]

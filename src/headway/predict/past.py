@@ -74,9 +74,12 @@ class Past:
     def __len__(self) -> int:
         return len(self.places)
 
-    def of(self, x: Features) -> tuple[Floats, Integers]:
-        """Guesses (n, k) of tasks, NaN = none, and the slots (n, c) of their contexts."""
-        guesses = np.empty((len(x), len(self.places)))
+    def of(self, x: Features, width: int) -> tuple[Floats, Integers]:
+        """Guesses of tasks, NaN = none, and the slots (n, c) of their contexts.
+
+        The guesses (n, width) have room for those of others behind the first k.
+        """
+        guesses = np.empty((len(x), width))
         slots = np.empty((len(x), len(self.chain)), dtype=np.int64)
         look(
             x.values, self.places, self.kinds, self.scales, self.cap, self.size, self.chain,

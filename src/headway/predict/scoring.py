@@ -10,8 +10,7 @@ Source: Lucchese et al. (2015), QuickScorer, here with the child that more rows 
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -86,7 +85,7 @@ def score_few(x: Floats, places: Places, plan: Plan, out: Floats) -> None:
 
 
 @njit(cache=True, inline="always")
-def _span(value: float, c: int, plan: Plan) -> int:
+def _span(value: float, c: int, plan: Plan) -> Any:
     """The span of the splits that act on a value in a column."""
     is_missing = _is_missing(value, plan.columns[c, _RULE])
     value = value if abs(value) > _ALMOST_ZERO else 0.0
