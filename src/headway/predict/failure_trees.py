@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _GROWTH, _EVERY, _EVERY_SHARE = 0.3, 3_000, 0.05  # refit after this many more outcomes
 _ROUNDS: Final = 60
+_VERSIONS: Final = 12  # fits that are kept, to tell what would have been said earlier
 _LEAF: Final = 20  # outcomes in a leaf, fewer in a short history
 _SETTINGS: Final[dict[str, Any]] = {
     "objective": "binary", "learning_rate": 0.08, "num_leaves": 15, "max_bin": 63,
@@ -33,7 +34,11 @@ _SETTINGS: Final[dict[str, Any]] = {
 
 
 class FailureTrees:
-    """A model of all columns and one of the chosen few, over the latest `window` outcomes."""
+    """A model of all columns and one of the chosen few, over the latest `window` outcomes.
+
+    Tasks that come together fail together: a model that has seen some of them knows the rest. What
+    a task is learned with is therefore held against the models there were when it was submitted.
+    """
 
     def __init__(
         self, columns: int, few: NDArray[np.intp], *, window: int, seed: int, first_fit: int
@@ -44,34 +49,40 @@ class FailureTrees:
         self._x, self._y = np.zeros((0, columns)), np.zeros(0)
         self._waiting: list[tuple[Floats, Floats]] = []
         self._learned, self._next_fit = 0, first_fit
-        self._models: list[Any] = []
+        self._versions: list[tuple[float, list[Any]]] = []  # clock at the fit, both models
         self._single: list[SingleRow] = []  # prepared at the first single row after a fit
 
-    def predict(self, x: Floats) -> Floats | None:
-        """Probabilities (n, 2) of both models for x (n, columns); None before the first fit."""
-        if not self._models:
-            return None
-        parts = (x, x[:, self._few])
-        if len(x) != 1:
-            asked = zip(self._models, parts, strict=True)
-            return np.column_stack(
-                [m.predict(part, num_threads=1) if len(x) else np.zeros(0) for m, part in asked]
-            )
-        if not self._single:
-            widths = [part.shape[1] for part in parts]
-            self._single = [SingleRow([m], w) for m, w in zip(self._models, widths, strict=True)]
-        asked_one = zip(self._single, parts, strict=True)
-        return np.array([[single.predict(part[0])[0] for single, part in asked_one]])
+    def predict(self, x: Floats, clocks: Floats) -> Floats:
+        """Probabilities (n, 2) of both models for x (n, columns) as of clocks (n,), inf = now.
 
-    def learn(self, x: Floats, y: Floats) -> None:
-        """Keep outcomes (n,) of 0 and 1, at most up to the next refit; refit if it is reached."""
+        NaN where nothing had been fitted by then.
+        """
+        found = np.full((len(x), 2), np.nan)
+        if not self._versions:
+            return found
+        if len(x) == 1 and clocks[0] == np.inf:
+            return self._predict_one(x)
+        version = np.searchsorted([clock for clock, _ in self._versions], clocks, side="right")
+        if self.fits > len(self._versions):  # the first ones were forgotten
+            version = np.maximum(version, 1)
+        for number in np.unique(version[version > 0]):
+            rows = version == number
+            for i, (model, part) in enumerate(self._both(x[rows], number - 1)):
+                found[rows, i] = model.predict(part, num_threads=1)
+        return found
+
+    def learn(self, x: Floats, y: Floats, clock: int) -> None:
+        """Keep outcomes (n,) of 0 and 1, at most up to the next refit; refit if it is reached.
+
+        clock: how many tasks have ended by now.
+        """
         assert len(y) <= self.rows_to_refit()
         if not len(y):
             return
         self._waiting.append((x, y))
         self._learned += len(y)
         if self._learned == self._next_fit:
-            self._fit()
+            self._fit(clock)
 
     def rows_to_refit(self) -> int:
         """How many outcomes from now the next refit comes."""
@@ -80,13 +91,17 @@ class FailureTrees:
     def save(self) -> dict[str, bytes]:
         """Models as LightGBM text and the window of outcomes, by file name."""
         self._gather()
-        words = {"learned": self._learned, "next_fit": self._next_fit, "fits": self.fits}
+        words = {
+            "learned": self._learned, "next_fit": self._next_fit, "fits": self.fits,
+            "clocks": [clock for clock, _ in self._versions],
+        }  # fmt: skip
         stream = io.BytesIO()
         np.savez_compressed(stream, x=self._x, y=self._y)
         files = {"failure-trees.json": json.dumps(words).encode()}
         files["failure-trees.npz"] = stream.getvalue()
-        for i, model in enumerate(self._models):
-            files[f"failure-trees-{i}.txt"] = model.model_to_string().encode()
+        for number, (_, models) in enumerate(self._versions):
+            for i, model in enumerate(models):
+                files[f"failure-trees-{number}-{i}.txt"] = model.model_to_string().encode()
         return files
 
     def restore(self, files: Mapping[str, bytes]) -> None:
@@ -99,8 +114,10 @@ class FailureTrees:
         if self.fits:
             import lightgbm
 
-            texts = [files[f"failure-trees-{i}.txt"].decode() for i in range(2)]
-            self._models = [lightgbm.Booster(model_str=text) for text in texts]
+            for number, clock in enumerate(words["clocks"]):
+                texts = [files[f"failure-trees-{number}-{i}.txt"].decode() for i in range(2)]
+                models = [lightgbm.Booster(model_str=text) for text in texts]
+                self._versions.append((clock, models))
 
     def _gather(self) -> None:
         """Join what came since the last fit to the window of outcomes."""
@@ -110,7 +127,19 @@ class FailureTrees:
             np.concatenate(column)[-self._window :] for column in zip(*parts, strict=True)
         )
 
-    def _fit(self) -> None:
+    def _both(self, x: Floats, version: int = -1) -> list[tuple[Any, Floats]]:
+        """The two models of a version, each with the columns it sees."""
+        wide, slim = self._versions[version][1]
+        return [(wide, x), (slim, x[:, self._few])]
+
+    def _predict_one(self, x: Floats) -> Floats:
+        """Both models' present probabilities (1, 2) through the fast call."""
+        if not self._single:
+            self._single = [SingleRow([m], part.shape[1]) for m, part in self._both(x)]
+        asked = zip(self._single, self._both(x), strict=True)
+        return np.array([[single.predict(part[0])[0] for single, (_, part) in asked]])
+
+    def _fit(self, clock: int) -> None:
         """Fit both models anew on the latest outcomes."""
         import lightgbm
 
@@ -122,9 +151,10 @@ class FailureTrees:
         least = min(_LEAF, max(5, len(self._y) // 20))
         settings = _SETTINGS | {"seed": self._seed, "min_data_in_leaf": least}
         binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
-        self._models = [
+        models = [
             lightgbm.train(settings, lightgbm.Dataset(x, self._y, params=binned), _ROUNDS)
             for x in (self._x, self._x[:, self._few])
         ]
+        self._versions = [*self._versions, (clock, models)][-_VERSIONS:]
         self.fits += 1
         self._single = []

@@ -142,10 +142,12 @@ class Risk:
 
     def _live(self, x: Features, kinds: Integers, rows: Integers, y: Floats) -> Estimate:
         """Events while the trees stay as they are; the answers to what is asked, in order."""
-        described = self._described(x, kinds, rows, y)
+        ended = x.column("all.ended") if "all.ended" in x.names else np.full(len(x), np.inf)
+        clocks = np.where(kinds == SERVE, np.inf, ended[rows])
+        described = self._described(x, kinds, rows, y, clocks)
         chosen = x.values[:, [x.names.index(name) for name in self._columns]][rows]
         whole = np.hstack([chosen, described])
-        opinions = self._opinions(whole, finest(described))
+        opinions = _opinions(finest(described), self._trees.predict(whole, clocks))
         asked, n = np.flatnonzero(kinds == SERVE), int(np.sum(kinds == SERVE))
         p, a, b = np.full(n, np.nan), np.ones(n), np.ones(n)
         learned = [i for i in np.flatnonzero(kinds == LEARN).tolist() if np.isfinite(y[rows[i]])]
@@ -161,29 +163,21 @@ class Risk:
             if event < len(kinds):
                 self._take_in(opinions[event], float(y[rows[event]]))
         answer = self._estimate(p, beta_quantiles(a, b, self.levels))
-        self._trees.learn(whole[learned], y[rows[learned]])
+        self._trees.learn(whole[learned], y[rows[learned]], self._shares.clock)
         return answer
 
-    def _described(self, x: Features, kinds: Integers, rows: Integers, y: Floats) -> Floats:
-        """What the shares say (events, WIDTH): now, or of what is learned when it was submitted."""
+    def _described(
+        self, x: Features, kinds: Integers, rows: Integers, y: Floats, clocks: Floats
+    ) -> Floats:
+        """What the shares say (events, WIDTH) as of the clocks; what is learned is counted then."""
         keys = self._shares.keys(x)
-        ended = x.column("all.ended") if "all.ended" in x.names else np.full(len(x), np.inf)
         found = np.empty((len(kinds), WIDTH))
-        for event, (kind, row) in enumerate(zip(kinds.tolist(), rows.tolist(), strict=True)):
-            if kind == SERVE:
-                found[event] = self._shares.describe(keys, row)
-            else:
-                found[event] = self._shares.describe(keys, row, float(ended[row]))
+        events = zip(kinds.tolist(), rows.tolist(), clocks.tolist(), strict=True)
+        for event, (kind, row, clock) in enumerate(events):
+            found[event] = self._shares.describe(keys, row, clock)
+            if kind == LEARN:
                 self._shares.count(keys, row, float(y[row]))
         return found
-
-    def _opinions(self, whole: Floats, shares: Floats) -> Floats:
-        """What each expert says (n, experts); before their first fit trees say the mean share."""
-        trees = self._trees.predict(whole)
-        if trees is None:
-            trees = np.repeat(shares.mean(axis=1, keepdims=True), 2, axis=1)
-        both = chance(log_odds(trees).mean(axis=1, keepdims=True))
-        return np.clip(np.hstack([shares, trees, both]), LEAST, 1.0 - LEAST)
 
     def _both(self, score: Floats) -> Floats:
         """The mixture's scores (n,) as they are and corrected, (n, 2)."""
@@ -216,6 +210,13 @@ class Risk:
             made_by=np.full(len(p), f"risk-{self._trees.fits}"),
             refused=np.where(is_unknown, "no task has failed or succeeded yet", ""),
         )
+
+
+def _opinions(shares: Floats, trees: Floats) -> Floats:
+    """What each expert says (n, experts); before their first fit trees say the mean share."""
+    trees = np.where(np.isnan(trees), shares.mean(axis=1, keepdims=True), trees)
+    both = chance(log_odds(trees).mean(axis=1, keepdims=True))
+    return np.clip(np.hstack([shares, trees, both]), LEAST, 1.0 - LEAST)
 
 
 def _reweighed(weights: Floats, said: Floats, y: float) -> Floats:
