@@ -13,6 +13,7 @@ from headway.predict.conformal import Conformal
 from headway.predict.ensemble import Ensemble
 from headway.predict.first import First
 from headway.predict.gaussian import Gaussian
+from headway.predict.members import extra_members, load_extras
 from headway.predict.nearest import Nearest
 from headway.predict.neural import Neural
 from headway.predict.online import Online
@@ -37,11 +38,14 @@ _FAMILIES = ("user_shape", "name_shape", "user", "name", "all")
 _MEMORY_FAMILIES = ("name_shape", "user_shape", "user_name", "name", "user", "all")
 
 
-def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Conformal | Risk:
+def predictor_for(
+    target: str, names: Sequence[str], *, seed: int = 0, extras: Sequence[str] = ()
+) -> Conformal | Risk:
     """A new predictor of a target from features of these names: trees, else nearest history.
 
     target: 'runtime_s' (of the attempt, so at most about its limit), 'memory_bytes' or 'failure'
-    (1 = the attempt failed or timed out, 0 = it completed, NaN = it ended as neither).
+    (1 = the attempt failed or timed out, 0 = it completed, NaN = it ended as neither). extras:
+    more members of the mixture, see `members.EXTRAS`; failures have none.
     """
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
@@ -58,9 +62,11 @@ def predictor_for(target: str, names: Sequence[str], *, seed: int = 0) -> Confor
     boosted = Boosted(
         columns, anchors=anchors, cap=cap, levels=levels, seed=seed, first_fit=first_fit
     )
-    if is_memory:
+    more = extra_members(extras, names, is_memory=is_memory, seed=seed)
+    if is_memory and not more:
         return Conformal(First([boosted, Nearest(families, is_memory=True, levels=levels)]))
-    return Conformal(Ensemble([("boosted", boosted)], names), cap=cap, middles=_MIDDLES_S)
+    ensemble = Ensemble([("boosted", boosted), *more], names, is_memory=is_memory)
+    return Conformal(ensemble, cap=cap, middles=() if is_memory else _MIDDLES_S)
 
 
 def save(predictor: Conformal | Risk) -> dict[str, bytes]:
@@ -75,4 +81,5 @@ def load(files: Mapping[str, bytes]) -> Conformal | Risk:
     boosted = Boosted.load(files)
     if "nearest.json" in files:
         return Conformal.load(files, First([boosted, Nearest.load(files)]))
-    return Conformal.load(files, Ensemble.load(files, [("boosted", boosted)]))
+    members = [("boosted", boosted), *load_extras(files)]
+    return Conformal.load(files, Ensemble.load(files, members))
