@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from headway.records import Task
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """The definition of the columns; a model is only asked with the version it was taught."""
 
 _KEYS: Final = ("user", "group", "project", "workflow", "name", "stem", "queue", "container")
@@ -53,7 +53,7 @@ _STATICS: Final = (
     *_KEYS, "attempt", "parents", "cpus", "nodes", "gpus", "limit_s", "memory_requested_bytes",
     "input_bytes", "hour", "weekday", "area", "memory_per_cpu", *_TAGS,
 )  # fmt: skip
-_PARTS: Final = ("one", *_KEYS, "cpus", "limit", "memory")
+_PARTS: Final = ("one", *_KEYS, "cpus", "limit", "memory", "input")
 _FAMILIES: Final = {
     "all": ("one",),
     "user": ("user",),
@@ -64,6 +64,7 @@ _FAMILIES: Final = {
     "user_stem": ("stem", "user"),
     "user_shape": ("user", "cpus", "limit", "memory"),
     "name_shape": ("name", "user", "cpus", "limit", "memory"),
+    "name_input": ("input", "name"),
 }
 """Keys whose history is kept; a task whose first part is null has none of that family."""
 

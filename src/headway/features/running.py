@@ -40,7 +40,8 @@ _N_MEMORY, _MEMORY_LAST, _MEMORY_SUM, _MEMORY_SUM2, _MEMORY_MAX, _MEMORY_USE = (
     25,
 )
 _ENDED, _BURST_ENDED, _BURST_SUM, _MEMORY_SLOPE = 26, 27, 28, 29
-_FIELDS: Final = 30
+_RUNTIME_LAW, _MEMORY_LAW = 30, 35  # five sums each: weight, x, y, x x, x y
+_FIELDS: Final = 40
 _RUNTIME_RING: Final = _FIELDS
 _RUNTIME_SORTED: Final = _RUNTIME_RING + RING
 _MEMORY_RING: Final = _RUNTIME_SORTED + RING
@@ -55,6 +56,7 @@ STATISTICS: Final = (
     "waiting", "running", "oldest_s", "youngest_s", "mean_elapsed_s",
     "memory_ended", "memory_last_bytes", "memory_mean_log", "memory_std_log", "memory_median_bytes",
     "memory_p90_bytes", "memory_max_bytes", "memory_use_share", "memory_per_input",
+    "law_log", "memory_law_log",
 )  # fmt: skip
 """What is told of each key, in the order in which it is written."""
 
@@ -65,6 +67,10 @@ _TICKET_FIELDS: Final = 1
 _BURST_GAP_S: Final = 600.0  # submissions closer than this belong to one burst
 _SHORT_S: Final = 60.0
 _MEMORY_S: Final = 0.15  # weight of the newest value in running shares and means
+_LAW_KEEP: Final = 0.98  # weight of an outcome in a law after the next one
+_LAW_SLOPE: Final = 0.7  # believed exponent of the size of the input, worth _LAW_PRIOR
+_LAW_PRIOR: Final = 1.0
+_LAW_STEEPEST: Final = 1.3
 
 
 def ticket_width(families: int) -> int:
@@ -75,23 +81,28 @@ def ticket_width(families: int) -> int:
 # columns of what `prepare` reads, after the eight keys
 _CPUS, _GIVEN, _LIMIT, _MEMORY, _INPUT, _SUBMIT_S = 10, 11, 14, 15, 16, 17
 _START_S, _END_S, _PEAK, _STATE, _TAG = 18, 19, 20, 21, 22
+_USER, _QUEUE = 0, 6
+_SIZE: Final = 15  # column of `values` with the size of the input
+_QUEUES: Final = 1 << 40  # where the codes of queues begin among users
 _FAILED_STATE, _TIMEOUT_STATE, _OUT_OF_MEMORY_STATE = 3, 4, 5
 
 
 @njit(cache=True)
 def prepare(raw: Floats, values: Floats, statics: int) -> tuple[Integers, Floats]:
-    """Key parts (n, 12) and outcomes (n, 7) of encoded tasks raw (n, 25); statics into values.
+    """Key parts (n, 13) and outcomes (n, 7) of encoded tasks raw (n, 25); statics into values.
 
     The processors asked for are those given where a log keeps only these: a rigid task is given
-    what it asked for.
+    what it asked for. A task without a user belongs to its queue.
     """
-    parts = np.zeros((len(raw), 12), dtype=np.int64)
+    parts = np.zeros((len(raw), 13), dtype=np.int64)
     outcomes = np.empty((len(raw), 7))
     for i in range(len(raw)):
         r, v, p, o = raw[i], values[i], parts[i], outcomes[i]
         v[:] = np.nan
         v[:10] = r[:10]
         p[1:9] = r[:8]
+        if r[_USER] < 0 and r[_QUEUE] >= 0:
+            p[1] = _QUEUES + np.int64(r[_QUEUE])
         cpus = r[_GIVEN] if math.isnan(r[_CPUS]) else r[_CPUS]
         v[10], v[11], v[12] = cpus, r[12], r[13]
         v[13], v[14], v[15] = r[_LIMIT], r[_MEMORY], r[_INPUT]
@@ -103,6 +114,7 @@ def prepare(raw: Floats, values: Floats, statics: int) -> tuple[Integers, Floats
         p[9] = -1 if math.isnan(cpus) else np.int64(cpus * 1000.0)
         p[10] = -1 if math.isnan(r[_LIMIT]) else np.int64(r[_LIMIT])
         p[11] = -1 if math.isnan(r[_MEMORY]) else np.int64(r[_MEMORY] / 1024.0)
+        p[12] = -1 if math.isnan(r[_INPUT]) else np.int64(r[_INPUT])
         runtime = r[_END_S] - r[_START_S]
         o[0], o[1], o[2] = runtime, r[_LIMIT], r[_PEAK]
         o[3], o[4] = r[_MEMORY], r[_INPUT]
@@ -203,8 +215,37 @@ def _followed(old: float, new: float) -> float:
 
 
 @njit(cache=True)
-def _describe(s: Floats, tickets: Floats, now: float, out: Floats) -> None:
-    """Write what is known of one key at a moment."""
+def _law_put(s: Floats, law: int, size: float, log: float) -> None:
+    """Put an outcome of an input of a size into the sums of a law."""
+    x = math.log1p(size)
+    for i in range(5):
+        s[law + i] *= _LAW_KEEP
+    s[law] += 1.0
+    s[law + 1] += x
+    s[law + 2] += log
+    s[law + 3] += x * x
+    s[law + 4] += x * log
+
+
+@njit(cache=True)
+def _law_at(s: Floats, law: int, size: float) -> float:
+    """The log of the target that a power of the input's size foretells; NaN without outcomes.
+
+    Source: Hoerl, Kennard (1970), ridge regression, here towards a believed exponent.
+    """
+    n = s[law]
+    if n == 0.0 or not size > 0.0:
+        return math.nan
+    mean_x, mean_y = s[law + 1] / n, s[law + 2] / n
+    among = s[law + 4] - n * mean_x * mean_y + _LAW_PRIOR * _LAW_SLOPE
+    slope = among / (max(s[law + 3] - n * mean_x * mean_x, 0.0) + _LAW_PRIOR)
+    slope = min(max(slope, 0.0), _LAW_STEEPEST)
+    return max(mean_y + slope * (math.log1p(size) - mean_x), 0.0)
+
+
+@njit(cache=True)
+def _describe(s: Floats, tickets: Floats, now: float, inputs: float, out: Floats) -> None:
+    """Write what is known of one key at a moment, for a task with inputs of this size."""
     n = int(s[_N])
     out[0] = s[_ENDED]
     if n > 0:
@@ -240,6 +281,7 @@ def _describe(s: Floats, tickets: Floats, now: float, out: Floats) -> None:
         out[31] = s[_MEMORY_SORTED + (size - 1) // 2]
         out[32] = s[_MEMORY_SORTED + (9 * (size - 1) + 9) // 10]
         out[33], out[34], out[35] = s[_MEMORY_MAX], s[_MEMORY_USE], s[_MEMORY_SLOPE]
+    out[36], out[37] = _law_at(s, _RUNTIME_LAW, inputs), _law_at(s, _MEMORY_LAW, inputs)
 
 
 @njit(cache=True)
@@ -322,6 +364,8 @@ def _count_end(s: Floats, now: float, outcome: Floats) -> None:
         s[_N] += 1.0
         s[_BURST_ENDED] += 1.0
         s[_BURST_SUM] += log
+        if inputs > 0:
+            _law_put(s, _RUNTIME_LAW, inputs, log)
     if peak >= 0:
         log = math.log1p(peak)
         n = int(s[_N_MEMORY])
@@ -333,6 +377,7 @@ def _count_end(s: Floats, now: float, outcome: Floats) -> None:
             s[_MEMORY_USE] = _followed(s[_MEMORY_USE], peak / request)
         if inputs > 0:
             s[_MEMORY_SLOPE] = _followed(s[_MEMORY_SLOPE], peak / inputs)
+            _law_put(s, _MEMORY_LAW, inputs, log)
         _ring_put(s, _MEMORY_RING, _MEMORY_SORTED, n, peak)
         s[_N_MEMORY] += 1.0
 
@@ -372,7 +417,8 @@ def advance(
                     parts, row, family, families, table, slots, counters, kind == SUBMIT
                 )
                 if slot >= 0:
-                    _describe(slots[slot], tickets, now, values[row, begin + family * width :])
+                    out = values[row, begin + family * width :]
+                    _describe(slots[slot], tickets, now, values[row, _SIZE], out)
                 elif slot == -2:
                     _describe_unseen(values[row, begin + family * width :])
                 if kind == SUBMIT:

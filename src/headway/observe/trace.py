@@ -12,6 +12,7 @@ import polars as pl
 
 from headway.errors import ConfigError, InputError
 from headway.observe.check import check
+from headway.observe.lotaru import MARKS, read_lotaru
 from headway.observe.nextflow import read_nextflow
 from headway.observe.pbs import read_pbs
 from headway.observe.sacct import read_sacct
@@ -22,7 +23,7 @@ from headway.observe.wfformat import read_wfformat
 from headway.records import ClusterFacts
 from headway.tables import complete, frame
 
-FORMATS: Final = ("swf", "sacct", "pbs", "nextflow", "wfformat", "table")
+FORMATS: Final = ("swf", "sacct", "pbs", "nextflow", "wfformat", "lotaru", "table")
 
 
 def recognise(path: str | Path) -> str:
@@ -106,7 +107,10 @@ class Trace:
             return read_table(source, claims, self._column_map)
         if self.format == "nextflow":
             return read_nextflow(source, claims, self.cluster)
-        readers = {"swf": read_swf, "sacct": read_sacct, "pbs": read_pbs, "wfformat": read_wfformat}
+        readers = {
+            "swf": read_swf, "sacct": read_sacct, "pbs": read_pbs, "wfformat": read_wfformat,
+            "lotaru": read_lotaru,
+        }  # fmt: skip
         return readers[self.format](source, claims)
 
     def _quarantine(self, chunk: Chunk, tasks: pl.DataFrame) -> pl.DataFrame:
@@ -260,7 +264,7 @@ def _is_swf(words: list[str]) -> bool:
 
 
 def _kind_of_table(source: Source, lines: list[str]) -> str:
-    """sacct, nextflow or another table, from the names in its header."""
+    """sacct, nextflow, lotaru or another table, from the names in its header."""
     separator = separator_of(lines[0]) if lines else ""
     names = (
         {x.strip().strip('"').lower() for x in lines[0].split(separator)} if separator else set()
@@ -270,6 +274,8 @@ def _kind_of_table(source: Source, lines: list[str]) -> str:
     marks = {"task_id", "hash", "native_id", "process", "realtime", "peak_rss", "%cpu"}
     if len(marks & names) >= 3 and "submit" in names:
         return "nextflow"
+    if separator == "," and names >= MARKS:
+        return "lotaru"
     if separator and sum(bool(re.search("[A-Za-z]", x)) for x in names) * 2 > len(names):
         return "table"
     raise InputError(

@@ -30,10 +30,11 @@ _FAMILIES: Final = (
     "name_shape", "user_shape", "user_name", "user_stem", "name", "user", "queue", "all",
 )  # fmt: skip
 _RUNTIMES: Final = ("last_s", "before_s", "min_s", "p25_s", "median_s", "p75_s", "p90_s", "max_s")
-_RUNTIME_LOGS: Final = ("burst_mean_log", "ewma_log")
+_RUNTIME_LOGS: Final = ("burst_mean_log", "ewma_log", "law_log")
 _MEMORIES: Final = (
     "memory_last_bytes", "memory_median_bytes", "memory_p90_bytes", "memory_max_bytes",
 )  # fmt: skip
+_MEMORY_LOGS: Final = ("memory_mean_log", "memory_law_log")
 _SHARES: Final = (0.01, 0.05, 0.2, 0.5, 1.0)  # of the request
 _VALUE, _LOG, _RATIO = 0, 1, 2  # what a column holds
 _CODE, _COUNT, _SPREAD = 0, 1, 2  # how a column of a context is read
@@ -95,11 +96,13 @@ def past_of(names: Sequence[str], *, is_memory: bool) -> Past:
     for family in _FAMILIES:
         if is_memory:
             found += [(place[f"{family}.{s}"], _VALUE, 1.0) for s in _MEMORIES]
-            found.append((place[f"{family}.memory_mean_log"], _LOG, 1.0))
+            found += [(place[f"{family}.{s}"], _LOG, 1.0) for s in _MEMORY_LOGS]
             found.append((place[f"{family}.memory_per_input"], _RATIO, 1.0))
         else:
             found += [(place[f"{family}.{s}"], _VALUE, 1.0) for s in _RUNTIMES]
             found += [(place[f"{family}.{s}"], _LOG, 1.0) for s in _RUNTIME_LOGS]
+    same = ("memory_last_bytes", "memory_median_bytes") if is_memory else ("last_s", "median_s")
+    found += [(place[f"name_input.{s}"], _VALUE, 1.0) for s in same]
     request = place["memory_requested_bytes" if is_memory else "limit_s"]
     found += [(request, _VALUE, share) for share in _SHARES]
     levels = _MEMORY_CHAIN if is_memory else _RUNTIME_CHAIN
