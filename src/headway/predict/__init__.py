@@ -39,20 +39,21 @@ _MEMORY_FAMILIES = ("name_shape", "user_shape", "user_name", "name", "user", "al
 
 
 def predictor_for(
-    target: str, names: Sequence[str], *, seed: int = 0, extras: Sequence[str] = ()
+    target: str, names: Sequence[str], *, seed: int = 0, extras: Sequence[str] = (), whole: int = 0
 ) -> Conformal | Risk:
     """A new predictor of a target from features of these names: trees, else nearest history.
 
     target: 'runtime_s' (of the attempt, so at most about its limit), 'memory_bytes' or 'failure'
     (1 = the attempt failed or timed out, 0 = it completed, NaN = it ended as neither). extras:
-    more members of the mixture, see `members.EXTRAS`; failures have none.
+    more members of the mixture, see `members.EXTRAS`; failures have none. whole: as many outcomes
+    are known already and will be learned before the first answer: few fits on the way to the last.
     """
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     is_memory = target == "memory_bytes"
     columns = [n for n in names if (is_memory or ".memory_" not in n) and "tag_" not in n]
     if target == "failure":
-        return Risk(columns, seed=seed)
+        return Risk(columns, seed=seed, whole=whole)
     families = _MEMORY_FAMILIES if is_memory else _FAMILIES
     statistic = "memory_mean_log" if is_memory else "ewma_log"
     cap = "" if is_memory else "limit_s"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.predict.single_row import SingleRow
+from headway.predict.forest import Forest
+from headway.predict.window import next_fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_GROWTH, _EVERY, _EVERY_SHARE = 0.3, 3_000, 0.05  # refit after this many more outcomes
+_GROWTH, _EVERY = 0.3, 3_000  # refit after this many more outcomes
 _ROUNDS: Final = 60
 _VERSIONS: Final = 12  # fits that are kept, to tell what would have been said earlier
 _LEAF: Final = 20  # outcomes in a leaf, fewer in a short history
@@ -41,16 +42,18 @@ class FailureTrees:
     """
 
     def __init__(
-        self, columns: int, few: NDArray[np.intp], *, window: int, seed: int, first_fit: int
-    ) -> None:
-        """few: the columns, of so many, that the second model sees."""
+        self, columns: int, few: NDArray[np.intp], *, window: int, seed: int, first_fit: int,
+        whole: int = 0,
+    ) -> None:  # fmt: skip
+        """few: the columns, of so many, that the second model sees; whole: see Window."""
         self.fits = 0
         self._few, self._window, self._seed = few, window, seed
         self._x, self._y = np.zeros((0, columns)), np.zeros(0)
         self._waiting: list[tuple[Floats, Floats]] = []
         self._learned, self._next_fit = 0, first_fit
-        self._versions: list[tuple[float, list[Any]]] = []  # clock at the fit, both models
-        self._single: list[SingleRow] = []  # prepared at the first single row after a fit
+        self._whole = whole
+        self._versions: list[tuple[float, list[str], list[Forest]]] = []  # clock, both models
+        self._places = (np.arange(columns, dtype=np.uint32), few.astype(np.uint32))
 
     def predict(self, x: Floats, clocks: Floats) -> Floats:
         """Probabilities (n, 2) of both models for x (n, columns) as of clocks (n,), inf = now.
@@ -60,15 +63,14 @@ class FailureTrees:
         found = np.full((len(x), 2), np.nan)
         if not self._versions:
             return found
-        if len(x) == 1 and clocks[0] == np.inf:
-            return self._predict_one(x)
-        version = np.searchsorted([clock for clock, _ in self._versions], clocks, side="right")
+        version = np.searchsorted([clock for clock, _, _ in self._versions], clocks, side="right")
         if self.fits > len(self._versions):  # the first ones were forgotten
             version = np.maximum(version, 1)
         for number in np.unique(version[version > 0]):
             rows = version == number
-            for i, (model, part) in enumerate(self._both(x[rows], number - 1)):
-                found[rows, i] = model.predict(part, num_threads=1)
+            asked = zip(self._versions[number - 1][2], self._places, strict=True)
+            odds = np.column_stack([forest.predict(x[rows], at) for forest, at in asked])
+            found[rows] = 1.0 / (1.0 + np.exp(-odds))
         return found
 
     def learn(self, x: Floats, y: Floats, clock: int) -> None:
@@ -93,15 +95,15 @@ class FailureTrees:
         self._gather()
         words = {
             "learned": self._learned, "next_fit": self._next_fit, "fits": self.fits,
-            "clocks": [clock for clock, _ in self._versions],
+            "clocks": [clock for clock, _, _ in self._versions],
         }  # fmt: skip
         stream = io.BytesIO()
         np.savez_compressed(stream, x=self._x, y=self._y)
         files = {"failure-trees.json": json.dumps(words).encode()}
         files["failure-trees.npz"] = stream.getvalue()
-        for number, (_, models) in enumerate(self._versions):
-            for i, model in enumerate(models):
-                files[f"failure-trees-{number}-{i}.txt"] = model.model_to_string().encode()
+        for number, (_, texts, _) in enumerate(self._versions):
+            for i, text in enumerate(texts):
+                files[f"failure-trees-{number}-{i}.txt"] = text.encode()
         return files
 
     def restore(self, files: Mapping[str, bytes]) -> None:
@@ -111,13 +113,9 @@ class FailureTrees:
         self.fits = words["fits"]
         arrays = np.load(io.BytesIO(files["failure-trees.npz"]))
         self._x, self._y = arrays["x"], arrays["y"]
-        if self.fits:
-            import lightgbm
-
-            for number, clock in enumerate(words["clocks"]):
-                texts = [files[f"failure-trees-{number}-{i}.txt"].decode() for i in range(2)]
-                models = [lightgbm.Booster(model_str=text) for text in texts]
-                self._versions.append((clock, models))
+        for number, clock in enumerate(words["clocks"]):
+            texts = [files[f"failure-trees-{number}-{i}.txt"].decode() for i in range(2)]
+            self._versions.append((clock, texts, [Forest([text]) for text in texts]))
 
     def _gather(self) -> None:
         """Join what came since the last fit to the window of outcomes."""
@@ -127,25 +125,13 @@ class FailureTrees:
             np.concatenate(column)[-self._window :] for column in zip(*parts, strict=True)
         )
 
-    def _both(self, x: Floats, version: int = -1) -> list[tuple[Any, Floats]]:
-        """The two models of a version, each with the columns it sees."""
-        wide, slim = self._versions[version][1]
-        return [(wide, x), (slim, x[:, self._few])]
-
-    def _predict_one(self, x: Floats) -> Floats:
-        """Both models' present probabilities (1, 2) through the fast call."""
-        if not self._single:
-            self._single = [SingleRow([m], part.shape[1]) for m, part in self._both(x)]
-        asked = zip(self._single, self._both(x), strict=True)
-        return np.array([[single.predict(part[0])[0] for single, (_, part) in asked]])
-
     def _fit(self, clock: int) -> None:
         """Fit both models anew on the latest outcomes."""
         import lightgbm
 
         self._gather()
-        step = max(_EVERY, int(_EVERY_SHARE * self._learned))
-        self._next_fit = self._learned + min(step, max(20, int(_GROWTH * self._learned)))
+        grown = max(20, int(_GROWTH * self._learned))
+        self._next_fit = next_fit(self._learned, grown, _EVERY, self._whole)
         if self._y.min() == self._y.max():  # nothing to tell apart yet
             return
         least = min(_LEAF, max(5, len(self._y) // 20))
@@ -155,6 +141,7 @@ class FailureTrees:
             lightgbm.train(settings, lightgbm.Dataset(x, self._y, params=binned), _ROUNDS)
             for x in (self._x, self._x[:, self._few])
         ]
-        self._versions = [*self._versions, (clock, models)][-_VERSIONS:]
+        texts = [str(model.model_to_string()) for model in models]
+        version = (float(clock), texts, [Forest([text]) for text in texts])
+        self._versions = [*self._versions, version][-_VERSIONS:]
         self.fits += 1
-        self._single = []

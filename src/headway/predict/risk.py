@@ -48,11 +48,15 @@ class Risk:
     """
 
     def __init__(
-        self, columns: Sequence[str], *, window: int = 30_000, seed: int = 0, first_fit: int = 50
-    ) -> None:
-        """Trees look at the named columns of at most the latest `window` outcomes."""
+        self, columns: Sequence[str], *, window: int = 30_000, seed: int = 0, first_fit: int = 50,
+        whole: int = 0,
+    ) -> None:  # fmt: skip
+        """Trees look at the named columns of at most the latest `window` outcomes.
+
+        whole: so many outcomes are known already, see Window.
+        """
         self.levels = np.array(LEVELS)
-        self._settings = {"window": window, "seed": seed, "first_fit": first_fit}
+        self._settings = {"window": window, "seed": seed, "first_fit": first_fit, "whole": whole}
         self._columns = tuple(columns)
         asked = [i for i, name in enumerate(columns) if "." not in name]  # the request itself
         few = np.concatenate([np.array(asked, dtype=int), len(columns) + np.arange(WIDTH)])

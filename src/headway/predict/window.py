@@ -93,7 +93,8 @@ class Window:
                 self.usual = float(np.median(self.log_y))
                 fit()
                 self.fits += 1
-                usual = next_fit(self._learned, self.every, self.whole)
+                grown = int((_GROWTH - 1.0) * self._learned)
+                usual = next_fit(self._learned, grown, self.every, self.whole)
                 self._next_fit = self._learned + self.every if self.is_steady else usual
 
     def rows_to_refit(self) -> int:
@@ -180,17 +181,17 @@ class Window:
             self._names = names
 
 
-def next_fit(learned: int, every: int, whole: int) -> int:
-    """At how many outcomes the fit after the one at `learned` comes.
+def next_fit(learned: int, grown: int, every: int, whole: int) -> int:
+    """At how many outcomes the fit after the one at `learned` comes, early after `grown` more.
 
-    >>> [next_fit(n, 6000, 0) for n in (100, 50_000, 200_000)]
-    [160, 56000, 210000]
-    >>> [next_fit(n, 6000, 1_000_000) for n in (100, 500_000, 900_000, 1_000_000)]
-    [160, 700000, 1000000, 1050000]
+    >>> [next_fit(n, n // 2, 6000, 0) for n in (100, 50_000, 200_000)]
+    [150, 56000, 210000]
+    >>> [next_fit(n, n // 2, 6000, 1_000_000) for n in (100, 500_000, 900_000, 1_000_000)]
+    [150, 700000, 1000000, 1050000]
     """
     is_on_the_way = learned < whole
-    step = max(every, int((_WHOLE_SHARE * whole) if is_on_the_way else _EVERY_SHARE * learned))
-    after = learned + min(step, int((_GROWTH - 1.0) * learned))
+    step = max(every, int(_WHOLE_SHARE * whole if is_on_the_way else _EVERY_SHARE * learned))
+    after = learned + min(step, grown)
     return min(after, whole) if is_on_the_way else after
 
 
