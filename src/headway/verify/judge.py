@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from headway.predict.sizing import sizes
+from headway.predict.sizing import RightSizer
 from headway.verify.baselines import last_two, memory_allocations
 from headway.verify.score import COVERAGES, point_scores, scores, wastage_gbh
 
@@ -31,10 +31,11 @@ def allocations(replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95)
     NaN: the task has neither a request nor a history nor a prediction.
     """
     runtime_s = _column(tasks, "ended_s") - _column(tasks, "started_s")
-    return sizes(
-        replayed.estimate, replayed.features, replayed.kinds, replayed.rows, replayed.outcome,
-        runtime_s, coverage,
+    sizes = RightSizer(coverage).follow(
+        replayed.features, replayed.estimate.value[:, None], replayed.kinds, replayed.rows,
+        replayed.outcome, runtime_s,
     )  # fmt: skip
+    return sizes.first
 
 
 def rows(
