@@ -1,5 +1,7 @@
 """What a task is given is enough, cheap, and known when it is given."""
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
@@ -97,7 +99,7 @@ def test_following_in_one_call_or_in_many_is_the_same(n, cuts, seed):
     whole = follow(RightSizer(), table, peak)
     parts, sizer = [], RightSizer()
     edges = sorted({0, n, *(min(cut, n) for cut in cuts)})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part = slice(begin, end)
         k = end - begin
         kinds, rows = np.tile([0, 1], k), np.repeat(np.arange(k), 2)
@@ -149,7 +151,7 @@ def test_retries_grow_pass_through_the_request_and_end(failed, largest, request,
     tried = [failed]
     while tried[-1] < peak:
         tried.append(next_bytes(tried[-1], largest, request))
-    assert all(b > 1.1 * a or b == request for a, b in zip(tried, tried[1:], strict=False))
+    assert all(b > 1.1 * a or b == request for a, b in pairwise(tried))
     assert len(tried) < 60
     if failed < request < tried[-1]:
         assert request in tried
