@@ -39,14 +39,14 @@ def losses(y, p):
     return -(y * np.log(p) + (1.0 - y) * np.log(1.0 - p))
 
 
-def gain(replayed, tasks, rival):
+def gain(replayed, tasks, other_p):
     """Log loss below a rival's in per cent, with its 95 % interval over days."""
     y, p = replayed.outcome, replayed.estimate.value
     judged = np.isfinite(y) & np.isfinite(p)
     days = (tasks["submitted_s"].to_numpy()[judged] // DAY_S).astype(np.int64)
     _, day = np.unique(days, return_inverse=True)
     own = np.bincount(day, losses(y[judged], p[judged]))
-    other = np.bincount(day, losses(y[judged], plain_methods(replayed, tasks)[rival][judged]))
+    other = np.bincount(day, losses(y[judged], other_p[judged]))
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, len(own), (DRAWS, len(own)))
     ratios = 1.0 - own[drawn].sum(axis=1) / other[drawn].sum(axis=1)
@@ -70,12 +70,13 @@ def measure(path, seeds):
         began = time.perf_counter()
         replayed = replay(tasks, "failure", seed=seed)
         took_s.append(time.perf_counter() - began)
-        for row in failure_rows(replayed, tasks):
+        plain = plain_methods(replayed, tasks)
+        for row in failure_rows(replayed, tasks, plain=plain):
             if row["workflow"] == "all":
                 found.setdefault(row["method"], []).append(row)
     own = found["headway"][-1]
     rival = min((m for m in found if m != "headway"), key=lambda m: found[m][0]["log_loss"])
-    by, low, high = gain(replayed, tasks, rival)
+    by, low, high = gain(replayed, tasks, plain[rival])
     print(
         f"\n{path.name}: {own['tasks']:,} tasks judged of {tasks.height:,}, failed share", end=" "
     )

@@ -13,6 +13,7 @@ LAYERS = [
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
     ["engine", "cycle", "executor", "optimize"],
+    ["configuration"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],
 ]

@@ -180,6 +180,44 @@ def replay(
 
 
 @app.command()
+def configure(
+    history: Histories,
+    task: Annotated[str, typer.Option(help="Name of the recurring task.")],
+    deadline: Annotated[float, typer.Option(help="Seconds that a run may take.")],
+    input: Annotated[float, typer.Option(help="Bytes of the next input; 0 = not known.")] = 0.0,
+    trials: Annotated[int, typer.Option(min=1, max=32, help="Runs to suggest at once.")] = 1,
+    node_by: Annotated[str, typer.Option(help="Type of node: queue, node or none.")] = "queue",
+    node_prices: Annotated[str, typer.Option(help="NODE=PRICE_HOUR,.. of node types.")] = "",
+    price_core_hour: Annotated[float | None, typer.Option(help="Price of a core-hour.")] = None,
+    price_gb_hour: Annotated[float | None, typer.Option(help="Price of a GB-hour.")] = None,
+    currency: Annotated[str, typer.Option(help="What prices are in.")] = "",
+    format: Format = "",
+    map: Columns = "",
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Suggest cores, memory and node type for a task: the cheapest in time, and what to try."""
+    from headway.configuration import configure_task
+    from headway.history import tasks_of
+    from headway.report.suggestions import configuration_screen
+
+    with progress_bars() as progress:
+        tasks, _ = tasks_of(_open(history, format, map, 0, ""), progress)
+        prices, _ = _prices(home, price_core_hour, price_gb_hour, currency)
+        document = configure_task(
+            tasks,
+            task,
+            deadline,
+            prices,
+            node_prices=_node_prices(node_prices),
+            node_field=node_by,
+            input_bytes=input or None,
+            trials=trials,
+        )
+    _answer(document, as_json, configuration_screen)
+
+
+@app.command()
 def demo(
     home: Home = HOME,
     report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
@@ -225,6 +263,14 @@ def _columns(text: str) -> dict[str, str]:
     if len(columns) < len(pairs):
         raise ConfigError(f"map names a column twice; a column means one field, got {text!r}")
     return columns
+
+
+def _node_prices(text: str) -> dict[str, float]:
+    """'NODE=PRICE,..' as a dictionary; ConfigError if a price is none."""
+    try:
+        return {node: float(price) for node, price in _columns(text).items()}
+    except ValueError:
+        raise ConfigError(f"node-prices must be NODE=PRICE,.., got {text!r}") from None
 
 
 def _names(text: str) -> list[str]:

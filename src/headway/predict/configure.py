@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _SIDE: Final = NormalDist().inv_cdf(0.95)  # of a central 90 % interval
 _PAST: Final = 200  # runs that count, the latest
 _LEAST_S: Final = 1e-3
-_START_S: Final = 0.5  # of a runtime that starting and the clock may make, more or less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +95,7 @@ class Configurer:
         level_spread: float = 3.0,
         stop_share: float = 0.01,
         most_missed: float = 0.1,
+        start_s: float = 0.5,
     ) -> None:
         if not candidates:
             raise ConfigError("candidates must not be empty, got none: give at least one")
@@ -106,6 +106,7 @@ class Configurer:
         self._candidates = tuple(candidates)
         self._deadline_s, self._prior, self._level_spread = deadline_s, prior, level_spread
         self._stop_share, self._most_missed = stop_share, most_missed
+        self._start_s = start_s
         self._runs: list[Run] = []
         self._nodes = sorted({c.node for c in candidates})
 
@@ -188,7 +189,7 @@ class Configurer:
             self._columns([run.configuration for run in known]),
             size,
             np.log(took_s) - before,
-            np.minimum(_START_S / took_s, 1.0),
+            np.minimum(self._start_s / took_s, 1.0),
             self._columns(self._candidates),
             np.full(len(self._candidates), asked),
             self._level_spread,

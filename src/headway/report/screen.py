@@ -55,6 +55,13 @@ HEADS: Final = {
     "mean_bounded_slowdown": "slowdown",
     "first_attempt_coverage": "enough",
     "wastage_gbh": "GB-hours wasted",
+    "log_loss": "log loss",
+    "f1": "F1",
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "brier": "Brier",
+    "precision": "precision",
+    "recall": "recall",
     "mean_wait_s": "wait",
     "p95_bounded_slowdown_60s": "p95 slowdown",
     "mae_s": "mean error",
@@ -62,6 +69,7 @@ HEADS: Final = {
     "interval_coverage": "95% held",
     "utilisation": "utilisation",
     "tasks": "tasks",
+    "failed_share": "failed",
     "jobs": "jobs",
     "us_per_prediction": "us each",
     "mean_turnaround_s": "turnaround",
@@ -70,7 +78,7 @@ HEADS: Final = {
     "core_hours": "core-hours",
 }
 """Columns that a table may show and their heads, those first that are kept where room is short."""
-SHARES: Final = ("first_attempt_coverage", "utilisation", "refused_share")
+SHARES: Final = ("first_attempt_coverage", "utilisation", "refused_share", "failed_share")
 
 
 def summary_screen(document: dict[str, Any]) -> RenderableType:

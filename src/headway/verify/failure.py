@@ -11,6 +11,8 @@ from headway.verify.failure_methods import plain_methods
 from headway.verify.score import MONTH_S
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from headway.verify.replay import Replayed
@@ -51,14 +53,17 @@ def failure_rows(
     *,
     months: bool = False,
     us_per_prediction: float | None = None,
+    plain: Mapping[str, Floats] | None = None,
 ) -> list[dict[str, Any]]:
     """What `headway replay --target failure` prints: a row for each workflow, then 'all', a method.
 
     All methods are judged on the same tasks: those that Headway gave a probability and whose
-    outcome is known. months: rows of 'all' for each month of 30 days come first.
+    outcome is known. months: rows of 'all' for each month of 30 days come first; plain: what
+    `plain_methods` says, if it was asked already.
     """
     y, estimate = replayed.outcome, replayed.estimate
-    methods = {"headway": estimate.value} | plain_methods(replayed, tasks)
+    known = plain_methods(replayed, tasks) if plain is None else plain
+    methods = {"headway": estimate.value, **known}
     judged = replayed.is_judged & np.isfinite(y) & np.isfinite(estimate.value)
     called = {
         name: called_failures(replayed.kinds, replayed.rows, p, y) for name, p in methods.items()
