@@ -218,6 +218,37 @@ def configure(
 
 
 @app.command()
+def tune(
+    history: Histories,
+    target: Annotated[str, typer.Option(help="runtime or memory.")] = "runtime",
+    minutes: Annotated[float, typer.Option(help="How long to search.")] = 10.0,
+    member: Annotated[str, typer.Option(help="boosted or xgboosted.")] = "boosted",
+    out: Annotated[Path, typer.Option(help="File for the settings found.")] = Path("tuned.json"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped search.")] = False,
+    seed: Seed = 0,
+    format: Format = "",
+    map: Columns = "",
+    as_json: Json = False,
+) -> None:
+    """Search settings of training on the earlier part of a history; show what they bring later."""
+    from headway.report.tuned import tuned_screen
+    from headway.tuning import tune_histories
+
+    with progress_bars() as progress:
+        document = tune_histories(
+            _open(history, format, map, 0, ""),
+            target=target,
+            member=member,
+            minutes=minutes,
+            resume=resume,
+            out=out,
+            seed=seed,
+            progress=progress,
+        )
+    _answer(document, as_json, tuned_screen)
+
+
+@app.command()
 def demo(
     home: Home = HOME,
     report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),

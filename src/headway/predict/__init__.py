@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from headway.errors import ConfigError
 from headway.predict.boosted import LEVELS, Boosted
+from headway.predict.columns import columns_for
 from headway.predict.conformal import Conformal
 from headway.predict.ensemble import Ensemble
 from headway.predict.first import First
@@ -34,8 +35,6 @@ TARGETS = ("runtime_s", "memory_bytes", "failure")
 _FIRST_FIT, _MEMORY_FIRST_FIT = 50, 3_000  # on less, trees gave less memory than was needed
 _MEMORY_LEVELS = (0.05, 0.5, 0.95)  # fitted; five cost two thirds more time
 _MIDDLES_S = (600.0, 7200.0)  # runtimes below, between and above are calibrated apart
-_FAMILIES = ("user_shape", "name_shape", "user", "name", "all")
-_MEMORY_FAMILIES = ("name_shape", "user_shape", "user_name", "name", "user", "all")
 
 
 def predictor_for(
@@ -51,23 +50,20 @@ def predictor_for(
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     is_memory = target == "memory_bytes"
-    columns = [n for n in names if (is_memory or ".memory_" not in n) and "tag_" not in n]
+    columns = columns_for(target, names)
     if target == "failure":
-        return Risk(columns, seed=seed, whole=whole)
-    families = _MEMORY_FAMILIES if is_memory else _FAMILIES
-    statistic = "memory_mean_log" if is_memory else "ewma_log"
-    cap = "" if is_memory else "limit_s"
-    anchors = [f"{family}.{statistic}" for family in families]
+        return Risk(columns.names, seed=seed, whole=whole)
     first_fit = _MEMORY_FIRST_FIT if is_memory else _FIRST_FIT
     levels = _MEMORY_LEVELS if is_memory else LEVELS
     boosted = Boosted(
-        columns, anchors=anchors, cap=cap, levels=levels, seed=seed, first_fit=first_fit
-    )
+        columns.names, anchors=columns.anchors, cap=columns.cap, levels=levels, seed=seed,
+        first_fit=first_fit,
+    )  # fmt: skip
     more = extra_members(extras, names, is_memory=is_memory, seed=seed)
     if is_memory and not more:
-        return Conformal(First([boosted, Nearest(families, is_memory=True, levels=levels)]))
+        return Conformal(First([boosted, Nearest(columns.families, is_memory=True, levels=levels)]))
     ensemble = Ensemble([("boosted", boosted), *more], names, is_memory=is_memory)
-    return Conformal(ensemble, cap=cap, middles=() if is_memory else _MIDDLES_S)
+    return Conformal(ensemble, cap=columns.cap, middles=() if is_memory else _MIDDLES_S)
 
 
 def save(predictor: Conformal | Risk) -> dict[str, bytes]:

@@ -62,15 +62,18 @@ class Boosted:
         seed: int = 0,
         first_fit: int = 50,
         whole: int = 0,
+        settings: Mapping[str, float] | None = None,
     ) -> None:
         """Look at the named columns, at most at the latest `window` outcomes.
 
         anchors: columns with logs of the target, the nearest history first; cap: the column of
         the limit that no answer exceeds by more than 1 % and a minute; first_fit: outcomes
-        before the first fit; whole: outcomes that are known already, see Window.
+        before the first fit; whole: outcomes that are known already, see Window; settings: of the
+        library's training, in place of ours.
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._cap, self._rounds, self._seed = cap, rounds, seed
+        self._settings = dict(settings or {})
         self._window = Window(columns, anchors, size=window, first_fit=first_fit, whole=whole)
         self._texts: list[str] = []  # models: for each level of the target, of the ratio
         self._forest: Forest | None = None
@@ -96,7 +99,7 @@ class Boosted:
         """Models as LightGBM text, settings and the window of outcomes, by file name."""
         words = {
             "cap": self._cap, "levels": self.levels.tolist(), "rounds": self._rounds,
-            "seed": self._seed,
+            "seed": self._seed, "settings": self._settings,
         }  # fmt: skip
         files = {"boosted.json": json.dumps(words).encode(), "boosted.npz": self._window.save()}
         files |= {
@@ -124,7 +127,10 @@ class Boosted:
 
         x, y, anchored = self._window.x, self._window.log_y, self._window.anchored
         weights = self._weights()
-        binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
+        binned = {
+            "max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1,
+            "feature_pre_filter": not self._settings,  # smaller leaves than usual may be asked for
+        }  # fmt: skip
 
         def data_of(label: Floats, weight: Floats | None, like: Any) -> Any:
             data = lightgbm.Dataset(x, label, weight=weight, reference=like, params=binned)
@@ -137,7 +143,8 @@ class Boosted:
             level, data = job
             if weights is not None:
                 data = data_of(data.get_label(), weights[:, level], whole)
-            settings = _SETTINGS | {"alpha": float(self.levels[level]), "seed": self._seed}
+            settings = _SETTINGS | self._settings | {"seed": self._seed}
+            settings["alpha"] = float(self.levels[level])
             return str(lightgbm.train(settings, data, self._rounds).model_to_string())
 
         jobs = [(level, data) for level in range(len(self.levels)) for data in (whole, ratio)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headway.errors import ConfigError
 from headway.predict.boosted import LEVELS
+from headway.predict.columns import columns_for
 from headway.predict.gaussian import Gaussian
 from headway.predict.neural import Neural
 from headway.predict.online import Online
@@ -25,8 +26,6 @@ _KINDS: Final[dict[str, Any]] = dict(
 )
 _EVERY: Final = 16  # outcomes in a block of those that learn one by one
 _KEYS: Final = ("user", "group", "project", "workflow", "name", "stem", "queue", "container")
-_FAMILIES: Final = ("user_shape", "name_shape", "user", "name", "all")
-_MEMORY_FAMILIES: Final = ("name_shape", "user_shape", "user_name", "name", "user", "all")
 _SIZES: Final = ("input_bytes", "cpus", "limit_s", "memory_requested_bytes")
 _TOLD: Final = (
     "ended", "last_s", "mean_log", "ewma_log", "std_log", "median_s", "p90_s", "short_share",
@@ -45,18 +44,16 @@ def extra_members(
     """
     if not set(chosen) <= set(EXTRAS):
         raise ConfigError(f"members must be of {', '.join(EXTRAS)}, got {', '.join(chosen)}")
-    cap = "" if is_memory else "limit_s"
-    statistic = "memory_mean_log" if is_memory else "ewma_log"
-    anchors = [f"{f}.{statistic}" for f in (_MEMORY_FAMILIES if is_memory else _FAMILIES)]
-    columns = [n for n in names if (is_memory or ".memory_" not in n) and "tag_" not in n]
-    told = [n for n in columns if "." not in n or n.split(".")[1] in _TOLD]
+    columns = columns_for("memory_bytes" if is_memory else "runtime_s", names)
+    told = [n for n in columns.names if "." not in n or n.split(".")[1] in _TOLD]
     keys = [n for n in _KEYS if n in told]
+    near: dict[str, Any] = {"anchors": columns.anchors, "cap": columns.cap}
     makers: dict[str, Any] = {
-        "xgboosted": lambda: XGBoosted(columns, anchors=anchors, cap=cap, seed=seed),
-        "neural": lambda: Neural(told, keys=keys, anchors=anchors, cap=cap, seed=seed),
-        "stream": lambda: Stream(_SIZES, anchors=anchors, cap=cap, every=_EVERY),
+        "xgboosted": lambda: XGBoosted(columns.names, **near, seed=seed),
+        "neural": lambda: Neural(told, keys=keys, **near, seed=seed),
+        "stream": lambda: Stream(_SIZES, **near, every=_EVERY),
         "online": lambda: Online(LEVELS, every=_EVERY),
-        "gaussian": lambda: Gaussian(_SIZES, cap=cap, every=_EVERY),
+        "gaussian": lambda: Gaussian(_SIZES, cap=columns.cap, every=_EVERY),
     }
     return [(name, makers[name]()) for name in EXTRAS if name in chosen]
 

@@ -51,10 +51,12 @@ class XGBoosted:
         rounds: int = 50,
         seed: int = 0,
         first_fit: int = 50,
+        settings: Mapping[str, float] | None = None,
     ) -> None:
         """Look at the named columns, at most at the latest `window` outcomes; see Boosted."""
         self.levels = np.array(levels, dtype=np.float64)
         self._cap, self._rounds, self._seed = cap, rounds, seed
+        self._settings = dict(settings or {})
         self._window = Window(columns, anchors, size=window, first_fit=first_fit)
         self._boosters: list[Any] = []  # of the target, of its ratio to the nearest history
 
@@ -78,7 +80,7 @@ class XGBoosted:
         """The model in XGBoost's own binary JSON, settings and the window of outcomes."""
         words = {
             "cap": self._cap, "levels": self.levels.tolist(), "rounds": self._rounds,
-            "seed": self._seed,
+            "seed": self._seed, "settings": self._settings,
         }  # fmt: skip
         files = {"xgboosted.json": json.dumps(words).encode(), "xgboosted.npz": self._window.save()}
         for name, booster in zip(_MODELS, self._boosters, strict=False):
@@ -116,7 +118,8 @@ class XGBoosted:
         data = xgboost.QuantileDMatrix(
             window.x, window.log_y, weight=self._weights(), max_bin=_SETTINGS["max_bin"], nthread=1
         )
-        settings = _SETTINGS | {"quantile_alpha": self.levels, "seed": self._seed}
+        settings = _SETTINGS | self._settings
+        settings |= {"quantile_alpha": self.levels, "seed": self._seed}
         boosters = []
         for label in (window.log_y, window.log_y - window.anchored):
             data.set_label(label)
