@@ -7,6 +7,7 @@ from headway.errors import ConfigError, NotEnoughData
 from headway.history import history_of, open_traces, take_in, tasks_of
 from headway.optimize import Prices, keep_models, optimize, replay_histories, simulate_trace
 from headway.store import MemoryStore, ModelStore
+from headway.verify.baselines import RUNTIME
 
 PRICES = Prices(core_hour=1.0, gb_hour=1.0, currency="EUR")
 
@@ -103,7 +104,7 @@ def test_replay_ends_with_all_workflows_and_shows_months(trace):
         progress=silent,
     )  # fmt: skip
     assert rows[-1]["workflow"] == "all"
-    assert {row["method"] for row in rows} == {"headway", "request", "last two"}
+    assert {row["method"] for row in rows} == {"headway", *RUNTIME}
     assert rows[0]["month"] == 1
 
 

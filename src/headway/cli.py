@@ -167,16 +167,19 @@ def replay(
     map: Columns = "",
     as_json: Json = False,
 ) -> None:
-    """Predict every task of a history at its submission, beside the published methods."""
+    """Predict every task of a history at its submission, beside the published methods.
+
+    Memory: how often the first allocation is enough and what it wastes; runtime: how far off.
+    """
     from headway.optimize import replay_histories
-    from headway.report.screen import table_screen
+    from headway.report.replay_screen import replay_screen
 
     with progress_bars() as progress:
         traces = _open(history, format, map, 0, "")
         rows = replay_histories(
             traces, target=target, protocol=protocol, months=months, seed=seed, progress=progress
         )
-    _answer(rows, as_json, table_screen)
+    _answer(rows, as_json, replay_screen)
 
 
 @app.command()

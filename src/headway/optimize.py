@@ -23,6 +23,7 @@ from headway.simulate.workload import Workload, workload_from
 from headway.store.models import ModelMeta
 from headway.verify import recommend
 from headway.verify.advice import recommendations
+from headway.verify.answers import answers
 from headway.verify.failure import failure_rows
 from headway.verify.judge import rows
 from headway.verify.replay import Replayed, replay
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from headway.observe.trace import Trace
     from headway.records import ClusterFacts
     from headway.store import ModelStore
+    from headway.verify.answers import Answers
 
     Progress = Callable[[str, float], None]  # what is being done, share done in [0, 1]
 
@@ -196,22 +198,21 @@ def replay_histories(
         raise NotEnoughData(replayed.refused)
     if target == "failure":
         return failure_rows(replayed, tasks, months=months, us_per_prediction=took_us)
-    found = rows(replayed, tasks, us_per_prediction=took_us)
+    said = answers(replayed, tasks, headway_us=took_us, clock=time.perf_counter, progress=progress)
+    found = rows(replayed, tasks, said)
     if months:
-        found = _rows_by_month(replayed, tasks) + found
+        found = _rows_by_month(replayed, tasks, said) + found
     return found
 
 
-def _rows_by_month(replayed: Replayed, tasks: pl.DataFrame) -> list[dict[str, Any]]:
+def _rows_by_month(replayed: Replayed, tasks: pl.DataFrame, said: Answers) -> list[dict[str, Any]]:
     """The rows of all workflows for each month of 30 days from the first submission, from 1."""
     at_s = tasks["submitted_s"].to_numpy()
     month = ((at_s - at_s.min()) // MONTH_S).astype(np.int64) + 1
     found = []
     for number in np.unique(month):
-        mine = replace(replayed, is_judged=replayed.is_judged & (month == number))
-        found += [
-            {"month": int(number)} | row for row in rows(mine, tasks) if row["workflow"] == "all"
-        ]
+        mine = rows(replayed, tasks, said, month == number)
+        found += [{"month": int(number)} | row for row in mine if row["workflow"] == "all"]
     return found
 
 

@@ -6,10 +6,16 @@ import pytest
 from tests.predict.made_up import history
 
 from headway.errors import ConfigError
+from headway.verify.answers import answers
+from headway.verify.baselines import CHEAP
 from headway.verify.judge import rows
 from headway.verify.replay import replay
 
 TABLE = history(300)
+
+
+def judged(replayed, table):
+    return rows(replayed, table, answers(replayed, table, names=CHEAP))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def test_replayed_estimates_are_those_that_serving_gives(replayed):
 
 
 def test_learning_pays(replayed):
-    by_method = {row["method"]: row for row in rows(replayed, TABLE)}
+    by_method = {row["method"]: row for row in judged(replayed, TABLE)}
     assert by_method["headway"]["mae_s"] < 0.2 * by_method["request"]["mae_s"]
     assert by_method["headway"]["workflow"] == "all"
 
@@ -59,7 +65,7 @@ def test_learning_pays(replayed):
 @pytest.mark.parametrize("protocol", ["causal", "causal-at-start", "sizey"])
 def test_memory_is_judged_by_coverage_and_waste(protocol):
     table = TABLE.with_columns(workflow=pl.lit("w"))
-    found = rows(replay(table, "memory_bytes", protocol=protocol), table)
+    found = judged(replay(table, "memory_bytes", protocol=protocol), table)
     assert [row["workflow"] for row in found[:1]] == ["w"]
     assert found[-1]["workflow"] == "all"
     by_method = {row["method"]: row for row in found}
@@ -74,7 +80,7 @@ def test_few_tasks_are_replayed(n, target):
     table = TABLE.head(n)
     found = replay(table, target)
     assert len(found.estimate.value) == n
-    assert rows(found, table)[-1]["workflow"] == "all"
+    assert judged(found, table)[-1]["workflow"] == "all"
 
 
 def test_a_history_without_memory_is_refused_with_a_sentence():
@@ -84,7 +90,7 @@ def test_a_history_without_memory_is_refused_with_a_sentence():
     found = replay(table, "memory_bytes")
     assert "peak memory of no task is known" in found.refused
     assert (found.estimate.refused != "").all()
-    assert rows(found, table)[-1]["first_attempt_coverage"] is None
+    assert judged(found, table)[-1]["first_attempt_coverage"] is None
 
 
 def test_a_history_without_starts_and_requests_is_refused_with_a_sentence():

@@ -5,8 +5,8 @@ import pytest
 
 from headway.predict.conformal import LEVELS
 from headway.records import Estimate
-from headway.verify.baselines import last_two, memory_allocations
 from headway.verify.score import (
+    bucket_scores,
     by_month,
     calibration,
     expectations,
@@ -80,13 +80,7 @@ def test_runs_below_ten_seconds_count_as_ten():
     assert inverse[0] == pytest.approx(0.1)
 
 
-def test_baselines_know_only_what_has_ended():
-    kinds, rows = np.array([0, 0, 1, 0, 1, 0]), np.array([0, 1, 0, 2, 1, 3])
-    y = np.array([10.0, 30.0, 0.0, 0.0])
-    value = last_two(kinds, rows, ["a"] * 4, y)
-    assert np.isnan(value[:2]).all()
-    assert value[2:].tolist() == [10.0, 20.0]
-    given = memory_allocations(kinds, rows, ["t"] * 4, y, np.full(4, 100.0))
-    assert given["running max + 15 %"].tolist() == pytest.approx([100.0, 100.0, 100.0, 34.5])
-    assert given["max of last two"][3] == 30.0
-    assert given["p95 of history"][3] == pytest.approx(29.0)
+def test_buckets_are_powers_of_two_and_their_ends_belong_to_them():
+    found = bucket_scores(np.array([4.0, 4.0, 5.0, 0.0]), np.array([3.0, 5.0, 33.0, 1.0]))
+    assert found == {"bucket_exact": 0.5, "bucket_within_one": 0.75}
+    assert bucket_scores(np.array([np.nan]), np.array([1.0]))["bucket_exact"] is None

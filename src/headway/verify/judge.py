@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from headway.predict.sizing import RightSizer
-from headway.verify.baselines import last_two, memory_allocations
-from headway.verify.score import COVERAGES, point_scores, scores, wastage_gbh
+from headway.verify.score import COVERAGES, bucket_scores, point_scores, scores, wastage_gbh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from headway.verify.answers import Answers
+    from headway.verify.baselines import Given
     from headway.verify.replay import Replayed
 
     Floats = NDArray[np.float64]
 
+LEAST_OF_KIND: Final = 50  # judged tasks of a kind before its own coverage counts
 _EMPTY: dict[str, Any] = {
     "first_attempt_coverage": None, "wastage_gbh": None,
     "interval_coverage": dict.fromkeys(COVERAGES), "mae_s": None, "min_max_accuracy": None,
-    "us_per_prediction": None,
+    "bucket_exact": None, "bucket_within_one": None, "kinds_judged": 0, "worst_kind": None,
+    "worst_kind_coverage": None, "us_per_prediction": None, "why_not": "",
 }  # fmt: skip
 
 
@@ -39,78 +42,74 @@ def allocations(replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95)
 
 
 def rows(
-    replayed: Replayed,
-    tasks: pl.DataFrame,
-    *,
-    coverage: float = 0.95,
-    us_per_prediction: float | None = None,
+    replayed: Replayed, tasks: pl.DataFrame, said: Answers, counted: NDArray[np.bool_] | None = None
 ) -> list[dict[str, Any]]:
     """What `headway replay` prints: one row a workflow and method, the last workflow is 'all'.
 
     `mae_s` is in seconds for runtimes and in bytes for memory. Only tasks are compared for which
-    every method that says anything at all had an answer.
+    every method that says anything at all had an answer; counted (n,) limits them further.
     """
-    methods = _methods(replayed, tasks, coverage)
     judged = replayed.is_judged & np.isfinite(replayed.outcome)
-    for value in methods.values():
-        if np.isfinite(value[judged]).any():
-            judged &= np.isfinite(value)
+    for given in said.given.values():
+        if np.isfinite(given.first[judged]).any():
+            judged &= np.isfinite(given.first)
+    if counted is not None:
+        judged &= counted
     names = tasks["workflow"].fill_null("").to_numpy()
     groups = [(name, names == name) for name in sorted(set(names)) if name]
     result = []
     for workflow, mask in [*groups, ("all", np.ones(tasks.height, dtype=bool))]:
-        for method, value in methods.items():
+        for method, given in said.given.items():
             row = {"workflow": workflow, "method": method, "target": replayed.target} | _EMPTY
-            row |= _judged(replayed, tasks, value, judged & mask)
+            row |= {"us_per_prediction": said.us[method], "why_not": given.why_not}
+            row |= _judged(replayed, tasks, said, given, judged & mask)
             if method == "headway":
-                exact = scores(replayed.outcome, replayed.estimate, judged & mask)
-                row["interval_coverage"] = exact["interval_coverage"]
-                row["mae_s"], row["min_max_accuracy"] = exact["mae_s"], exact["min_max_accuracy"]
-                row["us_per_prediction"] = us_per_prediction
+                row |= _own(replayed, judged & mask)
             result.append(row)
     return result
 
 
-def _methods(replayed: Replayed, tasks: pl.DataFrame, coverage: float) -> dict[str, Floats]:
-    """The answer (n,) of each method, Headway's first."""
-    if replayed.target == "runtime_s":
-        return {
-            "headway": replayed.estimate.value,
-            "request": _column(tasks, "limit_s"),
-            "last two": last_two(
-                replayed.kinds, replayed.rows, kinds_of(tasks, "user", "name"), replayed.outcome
-            ),
-        }
-    request = _column(tasks, "memory_requested_bytes")
-    types = kinds_of(tasks, "name", "user")
-    plain = memory_allocations(replayed.kinds, replayed.rows, types, replayed.outcome, request)
-    return {"headway": allocations(replayed, tasks, coverage)} | plain
+def _own(replayed: Replayed, mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """What only an estimate with quantiles can be asked; the errors are those of its value."""
+    exact = scores(replayed.outcome, replayed.estimate, mask)
+    named = ("interval_coverage", "mae_s", "min_max_accuracy")
+    own = {name: exact[name] for name in named}
+    return own | bucket_scores(replayed.outcome[mask], replayed.estimate.value[mask])
 
 
 def _judged(
-    replayed: Replayed, tasks: pl.DataFrame, value: Floats, mask: NDArray[np.bool_]
+    replayed: Replayed, tasks: pl.DataFrame, said: Answers, given: Given, mask: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """The scores of one method on some tasks."""
-    y = replayed.outcome[mask]
-    found: dict[str, Any] = point_scores(y, value[mask])
+    y, first = replayed.outcome[mask], given.first[mask]
+    found: dict[str, Any] = point_scores(y, first) | bucket_scores(y, first)
     del found["median_error_s"]
     if replayed.target == "memory_bytes" and found["tasks"]:
-        runtime = (tasks["ended_s"] - tasks["started_s"]).cast(pl.Float64).fill_null(np.nan)
-        request = _column(tasks, "memory_requested_bytes")[mask]
-        if replayed.protocol == "sizey":
-            request[:] = np.nan  # as published, a failed attempt is tried again with the double
-        wasted = wastage_gbh(value[mask], y, request, runtime.to_numpy()[mask])
+        retry = said.seen.retry
+        if given.then is not None and replayed.protocol == "sizey":
+            retry = given.then
+        wasted = wastage_gbh(first, y, retry[mask], said.seen.runtime_s[mask])
         found["wastage_gbh"] = float(np.nansum(wasted))
-        found["first_attempt_coverage"] = float(np.mean(value[mask] >= y))
+        found["first_attempt_coverage"] = float(np.mean(first >= y))
+        found |= _worst_kind(tasks, said.seen.kind[mask], np.flatnonzero(mask), first >= y)
     return found
 
 
-def kinds_of(tasks: pl.DataFrame, *columns: str) -> list[object]:
-    """The kind of each task: the first of the columns that is known of any task."""
-    for column in columns:
-        if tasks[column].null_count() < tasks.height:
-            return tasks[column].to_list()
-    return [None] * tasks.height
+def _worst_kind(
+    tasks: pl.DataFrame, kind: NDArray[np.int64], at: NDArray[np.intp], enough: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """The kind with at least 50 judged tasks of which the smallest share had enough."""
+    code, count = np.unique(kind, return_counts=True)
+    often = code[count >= LEAST_OF_KIND]
+    if not len(often):
+        return {"kinds_judged": 0}
+    share = [float(np.mean(enough[kind == one])) for one in often]
+    worst = int(np.argmin(share))
+    row = int(at[np.flatnonzero(kind == often[worst])[0]])
+    name = tasks["name"][row] or tasks["user"][row]
+    return {
+        "kinds_judged": len(often), "worst_kind": name, "worst_kind_coverage": share[worst],
+    }  # fmt: skip
 
 
 def _column(tasks: pl.DataFrame, name: str) -> Floats:

@@ -78,6 +78,22 @@ def point_scores(y: Floats, value: Floats) -> dict[str, Any]:
     }
 
 
+def bucket_scores(y: Floats, value: Floats) -> dict[str, Any]:
+    """Shares of single numbers (n,) in the outcome's power-of-two bucket, and at most one beside.
+
+    A bucket goes from one power of two (not included) to the next; at most 1 is the first one.
+    """
+    judged = np.isfinite(y) & np.isfinite(value)
+    if not judged.any():
+        return {"bucket_exact": None, "bucket_within_one": None}
+    came, said = (np.ceil(np.log2(np.maximum(part[judged], 1.0))) for part in (y, value))
+    apart = np.abs(came - said)
+    return {
+        "bucket_exact": float(np.mean(apart == 0)),
+        "bucket_within_one": float(np.mean(apart <= 1)),
+    }
+
+
 def by_month(y: Floats, estimate: Estimate, at_s: Floats) -> list[dict[str, Any]]:
     """`scores` of each month of 30 days from the first submission."""
     if not len(at_s):

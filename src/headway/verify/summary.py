@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headway.verify.baselines import last_two
-from headway.verify.judge import allocations, kinds_of, rows
+from headway.verify.answers import answers
+from headway.verify.baselines import CHEAP
+from headway.verify.judge import allocations, rows
 from headway.verify.score import MONTH_S, by_month, calibration, point_scores, scores, wastage_gbh
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _runtime(replayed: Replayed, tasks: pl.DataFrame, all_scores: dict[str, Any]
     """Errors of runtimes beside the request and the last two runs, on the same tasks."""
     y, at_s = replayed.outcome, tasks["submitted_s"].to_numpy()
     limit_s = tasks["limit_s"].cast(float).fill_null(np.nan).to_numpy()
-    recent_s = last_two(replayed.kinds, replayed.rows, kinds_of(tasks, "user", "name"), y)
+    recent_s = answers(replayed, tasks, names=["last two"]).given["last two"].first
     values = {"headway": replayed.estimate.value, "request": limit_s, "last two": recent_s}
     answered = np.isfinite(y)
     for value in values.values():
@@ -79,7 +80,8 @@ def _memory(
     replayed: Replayed, tasks: pl.DataFrame, coverage: float, price_gb_hour: float
 ) -> dict[str, Any]:
     """Allocations of memory beside the plain methods, and what the request wasted by month."""
-    compared = [r for r in rows(replayed, tasks, coverage=coverage) if r["workflow"] == "all"]
+    said = answers(replayed, tasks, coverage=coverage, names=CHEAP)
+    compared = [r for r in rows(replayed, tasks, said) if r["workflow"] == "all"]
     methods = [
         {name: r[name] for name in ("method", "first_attempt_coverage", "wastage_gbh", "tasks")}
         for r in compared
