@@ -163,6 +163,7 @@ def replay(
     protocol: Annotated[str, typer.Option(help="causal, causal-at-start or sizey.")] = "causal",
     months: Annotated[bool, typer.Option("--months", help="One row for each month too.")] = False,
     seed: Seed = 1996,
+    probes: Annotated[int, typer.Option(help="Tasks of a new kind that run before the rest.")] = 0,
     format: Format = "",
     map: Columns = "",
     as_json: Json = False,
@@ -177,8 +178,9 @@ def replay(
     with progress_bars() as progress:
         traces = _open(history, format, map, 0, "")
         rows = replay_histories(
-            traces, target=target, protocol=protocol, months=months, seed=seed, progress=progress
-        )
+            traces, target=target, protocol=protocol, months=months, seed=seed, probes=probes,
+            progress=progress,
+        )  # fmt: skip
     _answer(rows, as_json, replay_screen)
 
 

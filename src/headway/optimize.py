@@ -26,6 +26,7 @@ from headway.verify.advice import recommendations
 from headway.verify.answers import answers
 from headway.verify.failure import failure_rows
 from headway.verify.judge import rows
+from headway.verify.probes import probed
 from headway.verify.replay import Replayed, replay
 from headway.verify.requests import compare_requests
 from headway.verify.summary import prediction_summary
@@ -178,12 +179,24 @@ def replay_histories(
     months: bool,
     seed: int,
     progress: Progress,
+    probes: int = 0,
 ) -> list[dict[str, Any]]:
-    """The rows of `headway replay`: predictions of every task beside the plain methods."""
+    """The rows of `headway replay`: predictions of every task beside the plain methods.
+
+    probes: how many tasks of each new kind run before the others may start; 0 = all start as they
+    did. What that cost in time stands in `probing` of the rows.
+    """
     targets = {**TARGETS, "failure": "failure"}
     if target not in targets:
         raise ConfigError(f"target must be one of {', '.join(targets)}, got {target!r}")
     tasks, _ = tasks_of(traces, progress, in_order=protocol != "sizey")
+    cost: dict[str, Any] = {}
+    if probes:
+        if protocol != "causal-at-start":
+            message = f"probes need the protocol causal-at-start, got {protocol!r}"
+            raise ConfigError(message)
+        held = probed(tasks, probes)
+        tasks, cost = held.tasks, {"probing": {"probes": probes} | held.cost()}
     what = f"Replaying {target}"
     began = time.perf_counter()
     replayed = replay(
@@ -202,7 +215,7 @@ def replay_histories(
     found = rows(replayed, tasks, said)
     if months:
         found = _rows_by_month(replayed, tasks, said) + found
-    return found
+    return [row | cost for row in found]
 
 
 def _rows_by_month(replayed: Replayed, tasks: pl.DataFrame, said: Answers) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from tests.predict.made_up import history
 
 from headway.errors import ConfigError
 from headway.features import History
-from headway.predict.sizing import RightSizer, next_bytes
+from headway.predict.sizing import RightSizer, bytes_in_vain, next_bytes
 from headway.verify.replay import replay
 
 HOUR = 3600.0
@@ -143,7 +143,7 @@ def test_what_comes_later_does_not_change_what_was_given(data):
 def sized(tasks):
     from headway.verify.judge import allocations
 
-    return allocations(replay(tasks, "memory_bytes"), tasks)
+    return allocations(replay(tasks, "memory_bytes"), tasks).first
 
 
 @given(st.floats(1e6, 1e12), st.floats(0.0, 1e12), st.floats(1e6, 1e12), st.floats(1e6, 1e13))
@@ -155,6 +155,13 @@ def test_retries_grow_pass_through_the_request_and_end(failed, largest, request,
     assert len(tried) < 60
     if failed < request < tried[-1]:
         assert request in tried
+
+
+def test_what_failed_attempts_reserved_is_in_vain():
+    one = np.ones(1)
+    assert bytes_in_vain(4e9 * one, 0.0 * one, 64e9 * one, 3e9 * one)[0] == 1e9
+    assert bytes_in_vain(2e9 * one, 3e9 * one, 64e9 * one, 3e9 * one)[0] == pytest.approx(2.6e9)
+    assert bytes_in_vain(2e9 * one, 0.0 * one, np.nan * one, 3e9 * one)[0] == 3e9
 
 
 def test_a_coverage_that_cannot_be_is_refused():

@@ -116,6 +116,13 @@ def _remarks(rows: list[dict[str, Any]]) -> list[RenderableType]:
     if is_memory and known(own["mae_s"]) is not None:
         error = size(float(own["mae_s"]))
         said.append(f"Its predicted peak is off by {error} in the mean; it gives more on purpose.")
+    if probing := part(own, "probing"):
+        said.append(
+            f"Probes: {probing['probes']} tasks of each new kind ran first; "
+            f"{share(probing['held_share'])} of tasks were held back, on average over all by "
+            f"{duration(probing['mean_delay_s'])}, and the last one ended "
+            f"{duration(probing['later_by_s'])} later."
+        )
     if own["worst_kind"] is not None:
         said.append(
             f"Of {own['kinds_judged']} kinds with 50 tasks or more, its worst is "

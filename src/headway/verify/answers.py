@@ -58,8 +58,11 @@ def answers(
     methods = baselines.MEMORY if is_memory else baselines.RUNTIME
     chosen = [name for name in methods if not names or name in names]
     seen = _seen(replayed, tasks)
-    own = allocations(replayed, tasks, coverage) if is_memory else replayed.estimate.value
-    given, us = {"headway": Given(own)}, {"headway": headway_us}
+    own = Given(replayed.estimate.value)
+    if is_memory:
+        sizes = allocations(replayed, tasks, coverage)
+        own = Given(sizes.first, largest=sizes.largest)
+    given, us = {"headway": own}, {"headway": headway_us}
     for i, name in enumerate(chosen):
         if progress is not None:
             progress(f"Beside it: {name}", i / len(chosen))

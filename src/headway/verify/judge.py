@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from headway.predict.sizing import RightSizer
-from headway.verify.score import COVERAGES, bucket_scores, point_scores, scores, wastage_gbh
+from headway.predict.sizing import RightSizer, bytes_in_vain
+from headway.verify.score import (
+    COVERAGES,
+    GB_HOUR,
+    bucket_scores,
+    point_scores,
+    scores,
+    wastage_gbh,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from headway.predict.sizing import Sizes
     from headway.verify.answers import Answers
     from headway.verify.baselines import Given
     from headway.verify.replay import Replayed
@@ -21,24 +29,23 @@ if TYPE_CHECKING:
 
 LEAST_OF_KIND: Final = 50  # judged tasks of a kind before its own coverage counts
 _EMPTY: dict[str, Any] = {
-    "first_attempt_coverage": None, "wastage_gbh": None,
+    "first_attempt_coverage": None, "wastage_gbh": None, "wastage_gbh_plain_retry": None,
     "interval_coverage": dict.fromkeys(COVERAGES), "mae_s": None, "min_max_accuracy": None,
     "bucket_exact": None, "bucket_within_one": None, "kinds_judged": 0, "worst_kind": None,
     "worst_kind_coverage": None, "us_per_prediction": None, "why_not": "",
 }  # fmt: skip
 
 
-def allocations(replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95) -> Floats:
+def allocations(replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95) -> Sizes:
     """Bytes that Headway gives each task (n,) at its prediction, so that this share has enough.
 
     NaN: the task has neither a request nor a history nor a prediction.
     """
     runtime_s = _column(tasks, "ended_s") - _column(tasks, "started_s")
-    sizes = RightSizer(coverage).follow(
+    return RightSizer(coverage).follow(
         replayed.features, replayed.estimate.value[:, None], replayed.kinds, replayed.rows,
         replayed.outcome, runtime_s,
     )  # fmt: skip
-    return sizes.first
 
 
 def rows(
@@ -47,7 +54,9 @@ def rows(
     """What `headway replay` prints: one row a workflow and method, the last workflow is 'all'.
 
     `mae_s` is in seconds for runtimes and in bytes for memory. Only tasks are compared for which
-    every method that says anything at all had an answer; counted (n,) limits them further.
+    every method that says anything at all had an answer; counted (n,) limits them further. A
+    method with a retry of its own is judged by it; `wastage_gbh_plain_retry` is what its first
+    allocations waste with the protocol's.
     """
     judged = replayed.is_judged & np.isfinite(replayed.outcome)
     for given in said.given.values():
@@ -88,8 +97,12 @@ def _judged(
         retry = said.seen.retry
         if given.then is not None and replayed.protocol == "sizey":
             retry = given.then
-        wasted = wastage_gbh(first, y, retry[mask], said.seen.runtime_s[mask])
-        found["wastage_gbh"] = float(np.nansum(wasted))
+        runtime_s = said.seen.runtime_s[mask]
+        wasted = wastage_gbh(first, y, retry[mask], runtime_s)
+        found["wastage_gbh_plain_retry"] = found["wastage_gbh"] = float(np.nansum(wasted))
+        if given.largest is not None:
+            own = bytes_in_vain(first, given.largest[mask], said.seen.request[mask], y)
+            found["wastage_gbh"] = float(np.nansum(own * runtime_s)) / GB_HOUR
         found["first_attempt_coverage"] = float(np.mean(first >= y))
         found |= _worst_kind(tasks, said.seen.kind[mask], np.flatnonzero(mask), first >= y)
     return found

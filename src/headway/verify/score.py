@@ -21,7 +21,7 @@ COVERAGES: Final = {"50": (0.25, 0.75), "80": (0.1, 0.9), "90": (0.05, 0.95),
 
 MONTH_S: Final = 30.0 * 86400.0
 _GRID: Final = 256
-_GB_HOUR: Final = 1e9 * 3600.0
+GB_HOUR: Final = 1e9 * 3600.0
 _DOUBLINGS: Final = 60
 
 
@@ -129,7 +129,7 @@ def wastage_gbh(allocated: Floats, peak: Floats, request: Floats, runtime_s: Flo
         wasted[fails] += tried[fails]
         more = np.maximum(2.0 * tried, 1e6)
         tried = np.where(fails, np.where(request > tried, request, more), tried)
-    return (wasted + tried - peak) * runtime_s / _GB_HOUR
+    return (wasted + tried - peak) * runtime_s / GB_HOUR
 
 
 def expectations(estimate: Estimate, least: float = 10.0) -> tuple[Floats, Floats]:

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headway.predict.sizing import bytes_in_vain
 from headway.verify.answers import answers
 from headway.verify.baselines import CHEAP
 from headway.verify.judge import allocations, rows
-from headway.verify.score import MONTH_S, by_month, calibration, point_scores, scores, wastage_gbh
+from headway.verify.score import (
+    GB_HOUR,
+    MONTH_S,
+    by_month,
+    calibration,
+    point_scores,
+    scores,
+    wastage_gbh,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,7 +116,8 @@ def _memory_months(
 ) -> list[dict[str, Any]]:
     """Coverage and waste of first allocations by month, and what the request wasted."""
     y, at_s = replayed.outcome, tasks["submitted_s"].to_numpy()
-    given = allocations(replayed, tasks, coverage)
+    sizes = allocations(replayed, tasks, coverage)
+    given = sizes.first
     request = tasks["memory_requested_bytes"].cast(float).fill_null(np.nan).to_numpy()
     runtime_s = (tasks["ended_s"] - tasks["started_s"]).cast(float).fill_null(np.nan).to_numpy()
     judged = np.isfinite(y) & np.isfinite(given) & np.isfinite(runtime_s)
@@ -117,14 +127,14 @@ def _memory_months(
         mine = judged & (number == month)
         parts = (y[mine], request[mine], runtime_s[mine])
         asked = np.isfinite(parts[1])
-        wasted = wastage_gbh(given[mine], *parts)
+        wasted = bytes_in_vain(given[mine], sizes.largest[mine], parts[1], parts[0]) * parts[2]
         by_request = wastage_gbh(parts[1][asked], parts[0][asked], parts[1][asked], parts[2][asked])
         months.append(
             {
                 "month": int(month) + 1,
                 "tasks": int(mine.sum()),
                 "first_attempt_coverage": float(np.mean(given[mine] >= y[mine])),
-                "wastage_gbh": float(wasted.sum()),
+                "wastage_gbh": float(wasted.sum()) / GB_HOUR,
                 "request_wastage_gbh": float(by_request.sum()) if asked.any() else None,
             }
         )

@@ -55,3 +55,16 @@ def next_bytes(failed: float, largest: float, request: float) -> float:
     is_near = failed <= _NEAR_LARGEST * largest or failed == request
     more = _ABOVE_LARGEST * max(largest, failed) if is_near else _GROWTH * failed
     return request if failed < request <= more else max(more, LEAST_BYTES)
+
+
+@njit(cache=True)
+def bytes_in_vain(first: Floats, largest: Floats, request: Floats, peak: Floats) -> Floats:
+    """What the attempts of each task (n,) reserve beyond its peak, retried by `next_bytes`."""
+    wasted = np.empty(len(peak))
+    for i in range(len(peak)):
+        tried, failed = first[i], 0.0
+        while tried < peak[i]:
+            failed += tried
+            tried = next_bytes(tried, largest[i], request[i])
+        wasted[i] = failed + tried - peak[i]
+    return wasted

@@ -48,12 +48,14 @@ class Seen:
 class Given:
     """What a method gives each task (n,), and what the next attempt gets if that was too little.
 
+    largest: the largest peak of each task's kind that was known, by which Headway retries.
     NaN in `first`: no answer. NaN in `then`: as the protocol says. `why_not`: the sentence that a
     method prints instead of any answer.
     """
 
     first: Floats
     then: Floats | None = None
+    largest: Floats | None = None
     why_not: str = ""
 
 
