@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,9 +37,22 @@ def answer(
         value=value,
         levels=levels,
         quantiles=quantiles,
-        made_by=np.full(len(x), made_by),
-        refused=np.full(len(x), refused),
+        made_by=repeated(made_by, len(x)),
+        refused=repeated(refused, len(x)) if isinstance(refused, str) else refused,
     )
+
+
+def repeated(text: str, n: int) -> NDArray[np.str_]:
+    """A text n times; not to be written into."""
+    return _alone(text) if n == 1 else np.full(n, text)
+
+
+@lru_cache(maxsize=64)
+def _alone(text: str) -> NDArray[np.str_]:
+    """One text, made once: of a single row's time it would be a tenth."""
+    array = np.array([text])
+    array.setflags(write=False)
+    return array
 
 
 @njit(cache=True)

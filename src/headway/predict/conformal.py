@@ -119,7 +119,7 @@ class Conformal:
         """The served levels for each row."""
         rows = np.arange(len(x), dtype=np.int64)
         base = self._base.predict(x)
-        return self._serve(x, np.full(len(x), SERVE), rows, base.value, base, base.quantiles)
+        return self._serve(x, np.zeros_like(rows), rows, base.value, base, base.quantiles)
 
     def remember(self, x: Features) -> Features:
         """The same rows with what the wrapped predictor says of them now, for `learn` to look at.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.predict.calibration import LEARN, SERVE
+from headway.predict.answer import repeated
+from headway.predict.calibration import LEARN
 from headway.predict.mixture import enter, follow
 from headway.predict.past import SLOTS, past_of
 from headway.records import Estimate
@@ -65,7 +66,7 @@ class Ensemble:
     def predict(self, x: Features) -> Estimate:
         """The levels for each row; refused where nobody has an answer."""
         rows = np.arange(len(x))
-        kinds, nothing = np.full(len(x), SERVE), np.zeros(len(x), dtype=bool)
+        kinds, nothing = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=bool)
         return self._happen(x, kinds, rows, np.zeros(len(x)), nothing)[0]
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
@@ -132,16 +133,21 @@ class Ensemble:
             begin = enter(answer.quantiles, guesses, begin)
         value, served, learned = np.empty(n), np.empty((n, q)), np.empty((n, q))
         leader = np.empty(n, dtype=np.int64)
-        follow(
+        alone = follow(
             kinds, rows, y, censored, guesses, self._owners, slots, self._sums, self._totals,
             _PRIOR, _KEEP, self._mean, self.levels, value, served, learned, leader,
         )  # fmt: skip
-        signs: list[Any] = ["history-1", *(answer.made_by for answer in answers), ""]
+        signs: list[Any] = [repeated("history-1", n), *(a.made_by for a in answers), ""]
+        if alone >= 0:
+            made_by, refused = signs[alone], repeated("", n)
+        else:  # -1, not known, is the last sign
+            made_by = np.choose(leader, signs, mode="wrap")
+            refused = _REFUSALS[np.isnan(value).astype(np.int64)]
         estimate = Estimate(
             value=value,
             levels=self.levels,
             quantiles=served,
-            made_by=np.choose(leader, signs, mode="wrap"),  # -1, not known, is the last one
-            refused=_REFUSALS[np.isnan(value).astype(np.int64)],
+            made_by=made_by,
+            refused=refused,
         )
         return estimate, learned

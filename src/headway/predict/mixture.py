@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
     Counts = NDArray[np.float32]
 
+MANY: Final = -2
+"""Not one leader alone."""
+
 _SCALE: Final = 0.07  # of the Laplace density of a guess, log units
 _ELSEWHERE: Final = 1e-4  # density of outcomes that no guess foresaw
 _LEAST_WEIGHT: Final = 1e-6
@@ -142,8 +145,8 @@ def follow(
     kinds: Integers, rows: Integers, y: Floats, is_bound: NDArray[np.bool_], guesses: Floats,
     owners: Integers, slots: Integers, sums: Counts, totals: Floats, prior: Floats, keep: Floats,
     mean: Floats, levels: Floats, value: Floats, served: Floats, learned: Floats, leader: Integers,
-) -> None:  # fmt: skip
-    """Serve and learn rows in the order of the events.
+) -> int:  # fmt: skip
+    """Serve and learn rows in the order of the events; who leads all rows, MANY = not the same.
 
     guesses (n, k), the owner (k,) of each, slots (n, c) of each row's contexts; sums (s, k) and
     totals (s,) are the counts of all contexts, mean (2,) the mean of the target and how many it is
@@ -181,6 +184,10 @@ def follow(
                 totals[slot] = keep[depth] * totals[slot] + 1.0
                 for j in range(k):
                     sums[slot, j] = keep[depth] * sums[slot, j] + w[j]
+    for i in range(1, len(leader)):
+        if leader[i] != leader[0]:
+            return MANY
+    return int(leader[0]) if len(leader) else MANY
 
 
 @njit(cache=True)
