@@ -38,7 +38,7 @@ def test_later_fits_come_after_a_fixed_number_of_outcomes():
 
 def test_a_history_that_is_known_as_a_whole_is_fitted_rarely_and_at_its_end():
     window, held = filled(299, first_fit=10, every=20, whole=299, size=60)
-    assert held == [10, 16, 25, 40, *[60] * 6]  # 60 %, then a fifth: 64, 102, 161, 220, 279, 299
+    assert held == [10, 40, *[60] * 5]  # four times as many, then a fifth: 99, 158, 217, 276, 299
     assert window.rows_to_refit() == 20
     np.testing.assert_array_equal(window.log_y, np.log1p(Y[239:299]))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _GROWTH: Final = 1.6  # early on, refit when the outcomes have grown by this factor
 _EVERY_SHARE: Final = 0.05  # and at the least after this share of all that were learned
 _WHOLE_SHARE: Final = 0.2  # of a history that is learned at once; at its end comes a fit
+_WHOLE_GROWTH: Final = 5  # nobody is served on the way there, so fits are so much rarer early on
 
 
 class Window:
@@ -187,11 +188,11 @@ def next_fit(learned: int, grown: int, every: int, whole: int) -> int:
     >>> [next_fit(n, n // 2, 6000, 0) for n in (100, 50_000, 200_000)]
     [150, 56000, 210000]
     >>> [next_fit(n, n // 2, 6000, 1_000_000) for n in (100, 500_000, 900_000, 1_000_000)]
-    [150, 700000, 1000000, 1050000]
+    [350, 700000, 1000000, 1050000]
     """
     is_on_the_way = learned < whole
     step = max(every, int(_WHOLE_SHARE * whole if is_on_the_way else _EVERY_SHARE * learned))
-    after = learned + min(step, grown)
+    after = learned + min(step, grown * _WHOLE_GROWTH if is_on_the_way else grown)
     return min(after, whole) if is_on_the_way else after
 
 
