@@ -58,12 +58,11 @@ class _Law:
             return np.exp(self.a + self.b * np.log(np.maximum(size, 1.0)))
         return np.full(len(size), np.exp(self.a))
 
-    def quantiles(self, size: Floats, levels: Floats) -> Floats:
-        """Quantiles (n, q); the upper ones rise for inputs larger than any seen."""
+    def quantiles(self, size: Floats, spread: Floats, stretch: Floats) -> Floats:
+        """Quantiles (n, q) at log distances (q,) from the law; stretch (q,): see STRETCH."""
         beyond = np.log(np.maximum(size, max(self.largest, 1.0)) / max(self.largest, 1.0))
-        upper = np.where(levels > 0.5, STRETCH, 0.0)
-        spread = _spread(self.errors, levels)[None, :] + beyond[:, None] * upper[None, :]
-        return np.maximum.accumulate(self.at(size)[:, None] * np.exp(spread), axis=1)
+        logs = spread[None, :] + beyond[:, None] * stretch[None, :]
+        return np.maximum.accumulate(self.at(size)[:, None] * np.exp(logs), axis=1)
 
 
 class Online:
@@ -81,6 +80,9 @@ class Online:
         self._seen: dict[float, deque[tuple[float, float]]] = {}  # name -> (size, y)
         self._all: deque[float] = deque(maxlen=window)  # log y of any name
         self._laws: dict[float, _Law] = {}
+        self._spreads: dict[float, Floats] = {}  # of each law, as long as it holds
+        self._of_all: _Law | None = None
+        self._stretch = np.where(self.levels > 0.5, STRETCH, 0.0)
         self._counts: dict[float, int] = {}
         self._new = Window(
             ("name", "input_bytes"), size=every, first_fit=every, every=every, is_steady=True
@@ -91,18 +93,18 @@ class Online:
         n, levels = len(x), self.levels
         value, quantiles = np.full(n, np.nan), np.full((n, len(levels)), np.nan)
         made_by, refused = np.full(n, "online-1/name"), np.full(n, "", dtype="<U40")
-        of_all = _constant(np.array(self._all))
         names, sizes = x.column("name"), x.column("input_bytes")
-        for name in np.unique(names):
+        for name in np.unique(names) if n > 1 else names:
             rows = np.flatnonzero((names == name) | (np.isnan(name) & np.isnan(names)))
-            law = self._laws.get(name, of_all)
-            if law is None:
+            law, spread = self._laws.get(name), self._spreads.get(name)
+            if law is None and self._of_all is not None:
+                law, spread = self._of_all, _spread(self._of_all.errors, levels)
+                made_by[rows] = "online-1/all"
+            if law is None or spread is None:
                 refused[rows] = "no task has ended yet"
                 continue
-            if law is of_all:
-                made_by[rows] = "online-1/all"
             size = np.where(np.isnan(sizes[rows]), law.largest, sizes[rows])
-            value[rows], quantiles[rows] = law.at(size), law.quantiles(size, levels)
+            value[rows], quantiles[rows] = law.at(size), law.quantiles(size, spread, self._stretch)
         return Estimate(
             value=value, levels=levels, quantiles=quantiles, made_by=made_by, refused=refused
         )
@@ -142,6 +144,8 @@ class Online:
             online._counts[name] = count
         for name, law in words["laws"]:
             online._laws[name] = _Law(**law | {"errors": np.array(law["errors"])})
+            online._spreads[name] = _spread(online._laws[name].errors, online.levels)
+        online._of_all = _constant(np.array(online._all))
         return online
 
     def _take(self) -> None:
@@ -160,7 +164,8 @@ class Online:
             self._all.append(float(np.log(outcome)))
             count = self._counts[name] = self._counts.get(name, 0) + 1
             if is_refit_due(count) and (law := _law(seen)) is not None:
-                self._laws[name] = law
+                self._laws[name], self._spreads[name] = law, _spread(law.errors, self.levels)
+        self._of_all = _constant(np.array(self._all))
 
 
 def is_refit_due(count: int) -> bool:
