@@ -162,6 +162,9 @@ def replay(
     target: Annotated[str, typer.Option(help="runtime, memory or failure.")] = "memory",
     protocol: Annotated[str, typer.Option(help="causal, causal-at-start or sizey.")] = "causal",
     months: Annotated[bool, typer.Option("--months", help="One row for each month too.")] = False,
+    members: Annotated[
+        str, typer.Option(help="More of xgboosted, neural, stream, online, gaussian.")
+    ] = "",
     seed: Seed = 1996,
     probes: Annotated[int, typer.Option(help="Tasks of a new kind that run before the rest.")] = 0,
     format: Format = "",
@@ -179,7 +182,7 @@ def replay(
         traces = _open(history, format, map, 0, "")
         rows = replay_histories(
             traces, target=target, protocol=protocol, months=months, seed=seed, probes=probes,
-            progress=progress,
+            progress=progress, extras=_names(members) if members else (),
         )  # fmt: skip
     _answer(rows, as_json, replay_screen)
 

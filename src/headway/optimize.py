@@ -180,6 +180,7 @@ def replay_histories(
     seed: int,
     progress: Progress,
     probes: int = 0,
+    extras: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The rows of `headway replay`: predictions of every task beside the plain methods.
 
@@ -204,6 +205,7 @@ def replay_histories(
         targets[target],
         protocol=protocol,
         seed=seed,
+        extras=extras,
         progress=partial(progress, what),
     )
     took_us = 1e6 * (time.perf_counter() - began) / max(tasks.height, 1)

@@ -44,3 +44,14 @@ def test_no_member_of_runtimes_looks_at_what_is_known_of_memory():
 def test_a_member_that_nobody_knows_is_named():
     with pytest.raises(ConfigError, match="oracle"):
         extra_members(["oracle"], NAMES, is_memory=True)
+
+
+def test_a_member_without_its_library_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("headway.predict.members.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"headway\[networks\]"):
+        extra_members(["neural"], NAMES, is_memory=True)
+
+
+def test_a_risk_has_no_members():
+    with pytest.raises(ConfigError, match="failure"):
+        predictor_for("failure", NAMES, extras=["online"])

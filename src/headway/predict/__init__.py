@@ -51,6 +51,8 @@ def predictor_for(
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
     is_memory = target == "memory_bytes"
     columns = columns_for(target, names)
+    if target == "failure" and extras:
+        raise ConfigError(f"members must be none for failure, got {', '.join(extras)}")
     if target == "failure":
         return Risk(columns.names, seed=seed, whole=whole)
     first_fit = _MEMORY_FIRST_FIT if is_memory else _FIRST_FIT

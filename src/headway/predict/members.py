@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.errors import ConfigError
@@ -24,6 +25,10 @@ EXTRAS: Final = ("xgboosted", "neural", "stream", "online", "gaussian")
 _KINDS: Final[dict[str, Any]] = dict(
     zip(EXTRAS, (XGBoosted, Neural, Stream, Online, Gaussian), strict=True)
 )
+_NEEDED: Final = {
+    "xgboosted": ("xgboost", "trees"), "neural": ("torch", "networks"),
+    "stream": ("river", "online"), "gaussian": ("sklearn", "configure"),
+}  # fmt: skip
 _EVERY: Final = 16  # outcomes in a block of those that learn one by one
 _KEYS: Final = ("user", "group", "project", "workflow", "name", "stem", "queue", "container")
 _SIZES: Final = ("input_bytes", "cpus", "limit_s", "memory_requested_bytes")
@@ -44,6 +49,11 @@ def extra_members(
     """
     if not set(chosen) <= set(EXTRAS):
         raise ConfigError(f"members must be of {', '.join(EXTRAS)}, got {', '.join(chosen)}")
+    for name in chosen:
+        library, extra = _NEEDED.get(name, ("numpy", ""))
+        if find_spec(library) is None:
+            message = f"member {name} needs {library}: pip install 'headway[{extra}]'"
+            raise ConfigError(message)
     columns = columns_for("memory_bytes" if is_memory else "runtime_s", names)
     told = [n for n in columns.names if "." not in n or n.split(".")[1] in _TOLD]
     keys = [n for n in _KEYS if n in told]

@@ -22,7 +22,7 @@ from headway.verify.failure import failures
 from headway.verify.sizey_protocol import one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,12 +60,13 @@ def replay(
     protocol: str = "causal",
     seed: int = 0,
     described: Replayed | None = None,
+    extras: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Replayed:
     """Predict every task of a table, learning as tasks end; progress is told the share done.
 
     described: a replay of another target of the same tasks by the same protocol and seed, whose
-    features are taken over instead of being made again.
+    features are taken over instead of being made again. extras: more members, see predictor_for.
 
     protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts. 'sizey'
     looks at what a task read while it ran as its input size and learns with no delay (see
@@ -87,7 +88,7 @@ def replay(
         history, features = described.history, described.features
     is_failure = target == "failure"  # its predictor is told of every end
     kinds, rows = _order(features.at_s, tasks, np.zeros(len(outcome)) if is_failure else outcome)
-    predictor = predictor_for(target, features.names, seed=seed)
+    predictor = predictor_for(target, features.names, seed=seed, extras=extras)
     censored = tasks.select(pl.col("state") == "out_of_memory").to_series().to_numpy().copy()
     if target != "memory_bytes":
         censored[:] = False  # the time that an attempt takes up is known however it ends
