@@ -68,6 +68,7 @@ class Risk:
         self._past: list[tuple[float, float]] = []  # the mixture's scores and what came
         self._reliability = Reliability(np.zeros(0), np.zeros(0))
         self._version = ""
+        self._places: tuple[tuple[str, ...], NDArray[np.intp]] = ((), np.zeros(0, dtype=np.intp))
 
     def predict(self, x: Features) -> Estimate:
         """The probability of each row; refused before the first outcome."""
@@ -149,7 +150,7 @@ class Risk:
         ended = x.column("all.ended") if "all.ended" in x.names else np.full(len(x), np.inf)
         clocks = np.where(kinds == SERVE, np.inf, ended[rows])
         described = self._described(x, kinds, rows, y, clocks)
-        chosen = x.values[:, [x.names.index(name) for name in self._columns]][rows]
+        chosen = x.values[:, self._places_in(x.names)][rows]
         whole = np.hstack([chosen, described])
         opinions = _opinions(finest(described), self._trees.predict(whole, clocks))
         asked, n = np.flatnonzero(kinds == SERVE), int(np.sum(kinds == SERVE))
@@ -169,6 +170,13 @@ class Risk:
         answer = self._estimate(p, beta_quantiles(a, b, self.levels))
         self._trees.learn(whole[learned], y[rows[learned]], self._shares.clock)
         return answer
+
+    def _places_in(self, names: tuple[str, ...]) -> NDArray[np.intp]:
+        """Where the columns that the trees see are among names."""
+        if self._places[0] is not names:
+            at = {name: i for i, name in enumerate(names)}
+            self._places = names, np.array([at[name] for name in self._columns], dtype=np.intp)
+        return self._places[1]
 
     def _described(
         self, x: Features, kinds: Integers, rows: Integers, y: Floats, clocks: Floats

@@ -36,6 +36,7 @@ level's share is worth as a prior."""
 WIDTH: Final = 2 * len(LEVELS) * len(MEMORIES)
 """Numbers told of a task: log odds of each level and memory, then the weight behind each."""
 
+_PARTS: Final = ("user", "queue", "name", "cpus", "limit_s", "memory_requested_bytes")
 _PRIOR: Final = 0.1  # share of failures believed before anything ended
 _KEPT: Final = 256  # outcomes of a key that can be looked back on
 _STATE: Final = 1 + 2 * len(MEMORIES)  # clock, then weight and failures of each memory
@@ -58,12 +59,12 @@ class Shares:
 
     def keys(self, x: Features) -> list[Keys]:
         """For each level the key of each row; unknown parts are a value of their own."""
-        n, found = len(x), []
-        for parts in LEVELS.values():
-            columns = [np.nan_to_num(x.column(part), nan=-1.0) for part in parts]
-            rows = np.column_stack(columns).tolist() if parts else [()] * n
-            found.append([tuple(row) for row in rows])
-        return found
+        values = x.values[:, [x.names.index(part) for part in _PARTS]]
+        rows = np.where(np.isnan(values), -1.0, values).tolist()
+        return [
+            [tuple([row[i] for i in places]) for row in rows]
+            for places in ([_PARTS.index(part) for part in parts] for parts in LEVELS.values())
+        ]
 
     def describe(self, keys: list[Keys], row: int, clock: float = np.inf) -> list[float]:
         """Shrunken shares and weights (WIDTH,) of a row as of a clock; default: as of now."""
