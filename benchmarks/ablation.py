@@ -1,12 +1,13 @@
 """What does each member bring to the ensemble, how often does it lead, what does it cost?
 
-`ablation.py [DATASET ..]`: every member follows a history by itself, causally; what it said of each
-task at its submission is then the guess of an ensemble of all, of all but one, of the trees alone
-and of the history alone. Settings were looked for on the first 12,000 tasks (40 % of smaller
-histories), so the second half of each is judged. Pinball loss of log(1 + target) is the mean over
-the levels 5, 25, 50, 75 and 95 % and in thousandths; where a member refuses, the nearest history
-answers in its place. Intervals are of 95 %, from resampling days of submission. Leads: how often it
-has the largest share of the mixture; share: of the responsibility for the latest outcomes.
+`ablation.py [--served] [DATASET ..]`: every member follows a history by itself, causally; what it
+said of each task at its submission is then the guess of an ensemble of all, of all but one, of the
+trees alone and of the history alone. Settings were looked for on the first 12,000 tasks (40 % of
+smaller histories), so the second half of each is judged. Pinball loss of log(1 + target) is the
+mean over the levels 5, 25, 50, 75 and 95 % and in thousandths; where a member refuses, the nearest
+history answers in its place. Intervals are of 95 %, from resampling days of submission. Leads: how
+often it has the largest share of the mixture; share: of the responsibility for the latest outcomes.
+With --served instead: what is served, calibrated, by default and with members of input sizes.
 """
 
 import os
@@ -19,13 +20,14 @@ import polars as pl
 
 from headway.features import History
 from headway.history import open_traces, tasks_of
-from headway.predict import Boosted, Ensemble, Nearest
+from headway.predict import Boosted, Ensemble, Nearest, predictor_for
 from headway.predict.boosted import LEVELS
 from headway.predict.members import EXTRAS, extra_members
 from headway.protocols import Features
 from headway.records import Estimate
 from headway.tables import complete
 from headway.verify.replay import _order, _outcome
+from headway.verify.score import scores
 
 DATA = Path(os.environ.get("HEADWAY_DATA", "../shared/data"))
 FAMILIES = {
@@ -177,7 +179,7 @@ def together(said, names, x, kinds, rows, y, is_memory):
     ensemble = Ensemble(members, x.names, is_memory=is_memory)
     estimate, _ = ensemble.follow(x, kinds, rows, y, np.zeros(len(y), dtype=bool))
     at = [int(np.argmin(np.abs(ensemble.levels - level))) for level in LEVELS]
-    of_all = ensemble._sums[ensemble._past.of(x.take(slice(0, 1)))[1][0, 0]]
+    of_all = ensemble._sums[ensemble._past.of(x.take(slice(0, 1)), len(ensemble._owners))[1][0, 0]]
     earned = np.bincount(ensemble._owners, of_all)
     shares = dict(zip(("history", *names), earned / earned.sum(), strict=True))
     return estimate.quantiles[:, at], estimate.value, estimate.made_by, shares
@@ -255,14 +257,32 @@ def measure(name, tasks, x, target):
         row((what, "100%"), quantiles, middle, rest)
 
 
+def served(name, tasks, x, target):
+    """Print what the whole predictor says by default and with members more, after 1,000 tasks."""
+    y, later = _outcome(tasks, target), np.arange(len(x)) >= 1_000
+    kinds, rows = _order(x.at_s, tasks, y)
+    for extras in ((), ("online",), ("online", "gaussian")):
+        start = time.process_time()
+        predictor = predictor_for(target, x.names, extras=extras)
+        said = predictor.follow(x, kinds, rows, y, np.zeros(len(y), dtype=bool))
+        took, found = time.process_time() - start, scores(y, said, later)
+        unit = 1e6 if target == "memory_bytes" else 60.0
+        covered = " / ".join(f"{100 * c:.1f}" for c in found["interval_coverage"].values())
+        who = ", ".join(extras) or "default"
+        print(f"| {name} | {target} | {who} | {found['mae_s'] / unit:,.1f} |"
+              f" {found['min_max_accuracy']:.3f} | {covered} | {found['winkler_log']['95']:.2f} |"
+              f" {took:.0f} |", flush=True)  # fmt: skip
+
+
 def main():
     """Measure the histories named, or all."""
-    for name in sys.argv[1:] or HISTORIES:
+    names = [name for name in sys.argv[1:] if name != "--served"]
+    for name in names or HISTORIES:
         make, targets = HISTORIES[name]
         tasks = make()
         x = History().replay(tasks)
         for target in targets:
-            measure(name, tasks, x, target)
+            (served if "--served" in sys.argv else measure)(name, tasks, x, target)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.predict.answer import answer
 from headway.predict.boosted import LEVELS
 from headway.predict.window import Window
 
@@ -62,20 +61,7 @@ class Stream:
 
     def predict(self, x: Features) -> Estimate:
         """The levels for each row; refused before the first block."""
-        logs = np.full((len(x), len(self.levels)), np.nan)
-        if self._models and len(x):
-            rows, anchored = self._window.rows(x)
-            inputs = self._inputs(rows, anchored)
-            scaler, names = self._scaler, self._names()
-            center = np.array([scaler.means[name] for name in names])
-            scale = np.sqrt([scaler.vars[name] for name in names])
-            inputs = np.clip((inputs - center) / np.where(scale > 0, scale, np.inf), *_RANGE)
-            for k, model in enumerate(self._models):
-                weights = np.array([model.weights.get(name, 0.0) for name in names])
-                logs[:, k] = anchored + inputs @ weights + model.intercept
-        return answer(
-            x, logs, self.levels, made_by="stream-1", refused=self._window.refusal(), cap=self._cap
-        )
+        return self._window.answer(x, "stream", self.levels, self._cap, self._logs)
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Learn outcomes one by one as their block is full."""
@@ -119,6 +105,18 @@ class Stream:
         relative = rows[:, :n_anchors] - anchored[:, None]
         sizes = np.log1p(np.maximum(rows[:, n_anchors:], 0.0))
         return np.nan_to_num(np.column_stack([relative, sizes, anchored]))
+
+    def _logs(self, rows: Floats, anchored: Floats) -> Floats:
+        """The levels of the log target, (n, q)."""
+        names, scaler = self._names(), self._scaler
+        center = np.array([scaler.means[name] for name in names])
+        scale = np.sqrt([scaler.vars[name] for name in names])
+        inputs = self._inputs(rows, anchored) - center
+        inputs = np.clip(inputs / np.where(scale > 0, scale, np.inf), *_RANGE)
+        weights = [[model.weights.get(name, 0.0) for name in names] for model in self._models]
+        intercepts = np.array([model.intercept for model in self._models])
+        logs: Floats = anchored[:, None] + inputs @ np.array(weights).T + intercepts
+        return logs
 
     def _begin(self) -> None:
         """Models that know nothing."""

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from headway.errors import ConfigError
+from headway.predict.answer import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headway.protocols import Features
+    from headway.records import Estimate
 
     Floats = NDArray[np.float64]
 
@@ -116,6 +118,24 @@ class Window:
     def refusal(self) -> str:
         """Why nothing can be answered; '' = there was a fit."""
         return "" if self.fits else f"fewer than {self.first_fit} outcomes to learn from"
+
+    def answer(
+        self,
+        x: Features,
+        name: str,
+        levels: Floats,
+        cap: str,
+        logs_of: Callable[[Floats, Floats], Floats],
+    ) -> Estimate:
+        """What the model of this name says of tasks; refused before its first fit.
+
+        logs_of: from rows (n, d) and their anchors (n,) to logs (n, q) at the levels.
+        """
+        logs = np.full((len(x), len(levels)), np.nan)
+        if self.fits and len(x):
+            logs = logs_of(*self.rows(x))
+        made_by = f"{name}-{self.fits}"
+        return answer(x, logs, levels, made_by=made_by, refused=self.refusal(), cap=cap)
 
     def save(self) -> bytes:
         """Everything it is."""

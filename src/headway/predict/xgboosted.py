@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.predict.answer import answer
 from headway.predict.boosted import LEVELS
 from headway.predict.window import Window
 
@@ -62,11 +61,7 @@ class XGBoosted:
 
     def predict(self, x: Features) -> Estimate:
         """The fitted levels for each row; refused before the first fit."""
-        logs = np.full((len(x), len(self.levels)), np.nan)
-        if self._boosters and len(x):
-            logs = self._logs(*self._window.rows(x))
-        made_by, refused = f"xgboosted-{self._window.fits}", self._window.refusal()
-        return answer(x, logs, self.levels, made_by=made_by, refused=refused, cap=self._cap)
+        return self._window.answer(x, "xgboosted", self.levels, self._cap, self._logs)
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Keep outcomes and refit where the schedule says so."""
