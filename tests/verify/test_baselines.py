@@ -98,10 +98,10 @@ def test_sizey_follows_the_input_and_retries_with_the_largest_peak():
 
 def test_sizey_says_where_it_would_take_too_long(monkeypatch):
     monkeypatch.setattr(sys.modules["headway.verify.baselines.sizey"], "MOST_TASKS", 5)
-    refused = MEMORY["Sizey port"](one_by_one([1.0] * 6, sizes=[1.0] * 6))
+    refused = MEMORY["Sizey port"](one_by_one([1.0] * 6))
     assert "too slow" in refused.why_not
     assert np.isnan(refused.first).all()
-    assert MEMORY["Sizey port"](one_by_one([1.0] * 6)).why_not == "", "without sizes it is quick"
+    assert MEMORY["Sizey port"](one_by_one([1.0] * 5)).why_not == ""
 
 
 def test_sizey_says_what_it_needs(monkeypatch):

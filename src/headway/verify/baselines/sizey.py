@@ -40,9 +40,9 @@ def sizey(seen: Seen) -> Given:
     if importlib.util.find_spec("sklearn") is None:
         reason = "left out: it needs scikit-learn, pip install 'headway[configure]'"
         return Given(np.full(len(seen.y), np.nan), why_not=reason)
-    sized = int(np.sum(seen.is_judged & np.isfinite(seen.input_bytes)))
-    if sized > MOST_TASKS:
-        reason = f"left out above {MOST_TASKS:,} tasks with an input size, here {sized:,}: too slow"
+    asked = int(np.sum(seen.is_judged))
+    if asked > MOST_TASKS:
+        reason = f"left out above {MOST_TASKS:,} tasks, here {asked:,}: too slow"
         return Given(np.full(len(seen.y), np.nan), why_not=reason)
     from threadpoolctl import threadpool_limits
 
