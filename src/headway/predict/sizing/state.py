@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 USUAL_SPREAD: Final = 0.15
 """Of the log peak within a kind, until kinds have been seen."""
 
-_PRICE: Final = 3.0  # log of a failure's price in usual stakes, before any has come
+_PRICE: Final = 3.5  # log of a failure's price in usual stakes, before any has come
 
 WINDOW: Final = 128
 """How many of the latest outcomes of a kind its law is fitted on."""

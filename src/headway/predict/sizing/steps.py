@@ -43,7 +43,7 @@ _ABOVE_REQUEST: Final = (
 _OUTLASTED: Final = 0.75  # share of tasks that outlast those that ended: these say little
 _OUTLASTED_COUNT: Final = 20  # outcomes after which they say enough
 
-_SWITCH: Final = 0.5  # by how much requests must have cost less than borrowed laws
+_SWITCH: Final = 0.25  # by how much requests must have cost less than borrowed laws
 
 # learning
 _FADING: Final = 0.998  # weight of a cost after the next one
@@ -52,7 +52,8 @@ _OFTEN: Final = 8  # a law is fitted anew when an eighth more has come,
 _RARELY: Final = 16  # at the latest after so many
 _SPREADS: Final = (0.01, 0.3)
 _STEP: Final = 0.4  # of the correction of a kind, in spreads
-_PRICE_STEP: Final = 0.05
+_SETTLING: Final = 64.0  # outcomes of a kind after which its correction moves half as far
+_PRICE_STEP: Final = 0.07
 _MOST_PRICE: Final = 12.0
 _STAKES: Final = 1000.0  # tasks whose mean stake counts
 _FIRST: Final = 8  # outcomes of a kind that say how wide kinds are
@@ -251,7 +252,8 @@ def _correct(
     price = state.aim[PRICE] + _PRICE_STEP * missed
     state.aim[PRICE] = min(max(price, -_MOST_PRICE), _MOST_PRICE)
     if law != COLD:
-        state.correction[kind] = max(state.correction[kind] + _STEP * missed, 0.0)
+        step = _STEP * _SETTLING / (_SETTLING + state.ended[kind])
+        state.correction[kind] = max(state.correction[kind] + step * missed, 0.0)
         return
     state.counts[COLD_LEARNED] += 1
     low, high, most = _UNSEEN_RISKS
