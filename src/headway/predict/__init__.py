@@ -62,8 +62,6 @@ def predictor_for(
         first_fit=first_fit,
     )  # fmt: skip
     more = extra_members(extras, names, is_memory=is_memory, seed=seed)
-    if is_memory and not more:
-        return Conformal(First([boosted, Nearest(columns.families, is_memory=True, levels=levels)]))
     ensemble = Ensemble([("boosted", boosted), *more], names, is_memory=is_memory)
     return Conformal(ensemble, cap=columns.cap, middles=() if is_memory else _MIDDLES_S)
 
@@ -78,7 +76,5 @@ def load(files: Mapping[str, bytes]) -> Conformal | Risk:
     if "risk.json" in files:
         return Risk.load(files)
     boosted = Boosted.load(files)
-    if "nearest.json" in files:
-        return Conformal.load(files, First([boosted, Nearest.load(files)]))
     members = [("boosted", boosted), *load_extras(files)]
     return Conformal.load(files, Ensemble.load(files, members))

@@ -21,10 +21,11 @@ SERVE, LEARN = 0, 1
 """Kinds of event in `follow`."""
 
 _PRIOR_SCORES: Final = 50.0  # how many scores the wrapped predictor's own word is worth
+_CAUTION: Final = 1.3  # how much wider than its word it is believed to be wrong
 _FARTHEST: Final = 6.0  # normal score beyond which all surprises are alike
 _OWN_STEP: Final = 0.03  # least step of the offsets of a kind of task
 _OWN_FIRST: Final = 0.5  # its first step
-_MOST_SWING: Final = 0.3  # step of the correction times outcomes until it is felt
+_MOST_SWING: Final = 1.0  # step of the correction times outcomes until it is felt
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
 _SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
 _HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
@@ -95,15 +96,15 @@ def follow(
     values (m, d): features, places (5,) where they have cap, waiting, running, name and user, -1 =
     not. quantiles and before (m, q): the wrapped predictor's at nodes when a row is served, and
     their logs just before it is learned. middles: bounds of log middles between groups.
-    window, sorted_ (g, w) and n (g + 1,) hold the scores of each group and how many came, in all
-    last; now (g, q) is where they put the levels. past (m, q) remembers the corrections after each
-    of the last m outcomes: an outcome is held against those of its submission, `lag` outcomes
-    ago, not against today's; the longer that is, the smaller the step, or the correction would
-    swing ever wider. offsets (s, q) correct the tasks of one kind alone, counts (s,) how many came
-    of it. Written: out (m, levels) at a row's SERVE, elsewhere NaN.
+    window, sorted_ (g, w) and n (g,) hold the scores of each group and how many came, the last one
+    those of all; now (g, q) is where they put the levels. past (m, q) remembers the corrections
+    after each of the last m outcomes: an outcome is held against those of its submission, `lag`
+    outcomes ago, not against today's; the longer that is, the smaller the step, or the correction
+    would swing ever wider. offsets (s, q) correct the tasks of one kind alone, counts (s,) how
+    many came of it. Written: out (m, levels) at a row's SERVE, elsewhere NaN.
     """
     out[:] = math.nan
-    logs = np.empty(len(nodes))
+    logs, at = np.empty(len(nodes)), np.empty(len(levels))
     for event in range(len(kinds)):
         i = rows[event]
         kind = _kind(values[i], places, len(counts))
@@ -113,9 +114,10 @@ def follow(
             for k in range(len(nodes)):
                 logs[k] = math.log1p(quantiles[i, k])
             g, most = _rising_group(logs, nodes, middles, values[i], places)
+            _place(normal, now, n, g, window.shape[1], at)
             last = -np.inf
             for k in range(len(levels)):
-                z = now[g, k] + corrections[k] + offsets[kind, k]
+                z = at[k] + corrections[k] + offsets[kind, k]
                 last = max(last, _value_at(z, nodes, logs))
                 out[i, k] = min(max(math.expm1(last), 0.0), most)
         elif not (math.isnan(y[i]) or math.isnan(before[i, 0])):
@@ -130,13 +132,16 @@ def follow(
             counts[kind] += 1
             closer = max(_OWN_STEP, _OWN_FIRST / counts[kind])
             closer = min(closer, 10.0 * _MOST_SWING / (1.0 + flying))
+            _place(normal, now, n, g, window.shape[1], at)
             for k in range(len(levels)):
-                missed = levels[k] - (1.0 if z <= now[g, k] + then[k] + offsets[kind, k] else 0.0)
+                missed = levels[k] - (1.0 if z <= at[k] + then[k] + offsets[kind, k] else 0.0)
                 corrections[k] += moved * missed
                 offsets[kind, k] += closer * missed
-            _take_in(z, window[g], sorted_[g], n[g : g + 1])
-            n[-1] += 1
-            _place(levels, normal, sorted_[g], min(n[g], window.shape[1]), now[g])
+            for group in (g, len(window) - 1):
+                _take_in(z, window[group], sorted_[group], n[group : group + 1])
+                for k in range(len(levels)):
+                    size = min(n[group], window.shape[1])
+                    now[group, k] = _empirical(sorted_[group], size, levels[k])
 
 
 @njit(cache=True)
@@ -190,8 +195,15 @@ def groups(middles: int, has_cap: bool) -> int:
 
 
 @njit(cache=True)
-def _place(levels: Floats, normal: Floats, sorted_: Floats, size: int, out: Floats) -> None:
-    """Write the normal scores at which the levels are read, before corrections."""
-    weight = size / (size + _PRIOR_SCORES)
-    for k in range(len(levels)):
-        out[k] = weight * _empirical(sorted_, size, levels[k]) + (1.0 - weight) * normal[k]
+def _place(normal: Floats, now: Floats, n: Integers, g: int, window: int, out: Floats) -> None:
+    """Write the normal scores at which a group's levels are read, before corrections.
+
+    With few scores of its own a group follows all groups together (the last one), and those with
+    few scores the wrapped predictor's own word, taken with caution.
+    """
+    size, size_of_all = min(n[g], window), min(n[-1], window)
+    own = size / (size + _PRIOR_SCORES)
+    of_all = size_of_all / (size_of_all + _PRIOR_SCORES)
+    for k in range(len(out)):
+        wide = of_all * now[-1, k] + (1.0 - of_all) * _CAUTION * normal[k]
+        out[k] = own * now[g, k] + (1.0 - own) * wide

@@ -104,9 +104,9 @@ class Conformal:
         self._believed = tuple(f"believed_{level:g}" for level in base.levels)
         self._cap, self._middles = cap, tuple(middles)
         self._log_middles = np.log1p(np.array(self._middles, dtype=np.float64))
-        g = groups(len(self._middles), bool(cap))
+        g = groups(len(self._middles), bool(cap)) + 1  # the last one is of all
         self._window, self._sorted = np.zeros((g, window)), np.zeros((g, window))
-        self._n = np.zeros(g + 1, dtype=np.int64)
+        self._n = np.zeros(g, dtype=np.int64)
         self._now = np.tile(self._normal, (g, 1))
         self._corrections = np.zeros(len(levels))
         self._past, self._step = np.zeros((_PAST, len(levels))), step

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 MANY: Final = -2
 """Not one leader alone."""
 
-_SCALE: Final = 0.07  # of the Laplace density of a guess, log units
-_ELSEWHERE: Final = 1e-4  # density of outcomes that no guess foresaw
+_SCALE: Final = 0.12  # of the Laplace density of a guess, log units
+_ELSEWHERE: Final = 1e-3  # density of outcomes that no guess foresaw
+_UNKNOWN: Final = 1.0  # log spread believed beside that of the guesses before any outcome
 _LEAST_WEIGHT: Final = 1e-6
 _MEAN_OVER: Final = 2000.0  # outcomes over which the mean of the target is followed
 _BUCKETS: Final = 64
@@ -90,6 +91,13 @@ def _read(z: Floats, share: Floats, n: int, levels: Floats, out: Floats) -> None
 
 
 @njit(cache=True)
+def _widen(levels: Floats, count: float, out: Floats) -> None:
+    """Move quantiles (q,) of logs apart: after few outcomes all guesses are of the same few."""
+    for q in range(len(levels)):
+        out[q] += _UNKNOWN / (1.0 + count) * math.log(levels[q] / (1.0 - levels[q])) / 1.7
+
+
+@njit(cache=True)
 def _point(z: Floats, share: Floats, n: int, unit: float) -> float:
     """The guess, in the target's unit, with the least expected loss.
 
@@ -104,7 +112,7 @@ def _point(z: Floats, share: Floats, n: int, unit: float) -> float:
         tail += share[i]
         near[i] = tail
         y[i] = round(math.expm1(z[i]), 3)  # 16 s are not 15.999.. s, in another power of two
-        bucket[i] = min(int(math.log2(max(y[i], 1.0))), _BUCKETS - 1)
+        bucket[i] = min(math.ceil(math.log2(max(y[i], 1.0))), _BUCKETS - 1)
         mass[bucket[i]] += share[i]
     tail, whole = 0.0, 0.0
     for i in range(n - 1, -1, -1):
@@ -165,6 +173,7 @@ def follow(
         if kinds[event] == SERVE:
             if n > 0:
                 _read(z, share, n, levels, served[i])
+                _widen(levels, totals[slots[i, -2]], served[i])
                 for q in range(len(levels)):
                     served[i, q] = max(math.expm1(served[i, q]), 0.0)
                 value[i] = _point(z, share, n, max(mean[0], 1.0))
@@ -178,6 +187,7 @@ def follow(
         mean[0] += (known - mean[0]) / mean[1]
         if n > 0:
             _read(z, share, n, levels, learned[i])
+            _widen(levels, totals[slots[i, -2]], learned[i])
             _blame(guesses[i], math.log1p(known), is_bound[i], w)
             for depth in range(slots.shape[1]):
                 slot = slots[i, depth]

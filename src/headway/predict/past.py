@@ -35,8 +35,9 @@ _MEMORIES: Final = (
     "memory_last_bytes", "memory_median_bytes", "memory_p90_bytes", "memory_max_bytes",
 )  # fmt: skip
 _MEMORY_LOGS: Final = ("memory_mean_log", "memory_law_log")
-_SHARES: Final = (0.01, 0.05, 0.2, 0.5, 1.0)  # of the request
-_VALUE, _LOG, _RATIO = 0, 1, 2  # what a column holds
+_SHARES: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 1.0)  # of the request
+_AWAY: Final = (-4.0, -2.0, 2.0, 4.0)  # logs from the mean of the nearest history
+_VALUE, _LOG, _RATIO, _NEAR = 0, 1, 2, 3  # what a column holds
 _CODE, _COUNT, _SPREAD = 0, 1, 2  # how a column of a context is read
 
 _RUNTIME_CHAIN: Final = (
@@ -70,6 +71,7 @@ class Past:
     scales: Floats  # (k,)
     cap: int  # column of the limit that no guess exceeds; -1 = none
     size: int  # column of the size of the input
+    means: Integers  # columns of the mean log of each family, the nearest first
     chain: Integers  # (c, longest, 2) columns and readings of the contexts, padded with -1
 
     def __len__(self) -> int:
@@ -83,7 +85,8 @@ class Past:
         guesses = np.empty((len(x), width))
         slots = np.empty((len(x), len(self.chain)), dtype=np.int64)
         look(
-            x.values, self.places, self.kinds, self.scales, self.cap, self.size, self.chain,
+            x.values, self.places, self.kinds, self.scales, self.cap, self.size, self.means,
+            self.chain,
             guesses, slots,
         )  # fmt: skip
         return guesses, slots
@@ -105,6 +108,9 @@ def past_of(names: Sequence[str], *, is_memory: bool) -> Past:
     found += [(place[f"name_input.{s}"], _VALUE, 1.0) for s in same]
     request = place["memory_requested_bytes" if is_memory else "limit_s"]
     found += [(request, _VALUE, share) for share in _SHARES]
+    found += [(request, _NEAR, away) for away in _AWAY]
+    mean = "memory_mean_log" if is_memory else "mean_log"
+    means = [place[f"{family}.{mean}"] for family in _FAMILIES]
     levels = _MEMORY_CHAIN if is_memory else _RUNTIME_CHAIN
     chain = np.full((len(levels), max(map(len, levels)), 2), -1, dtype=np.int64)
     for i, level in enumerate(levels):
@@ -113,7 +119,7 @@ def past_of(names: Sequence[str], *, is_memory: bool) -> Past:
     places, kinds, scales = zip(*found, strict=True)
     return Past(
         np.array(places), np.array(kinds), np.array(scales), -1 if is_memory else place["limit_s"],
-        place["input_bytes"], chain,
+        place["input_bytes"], np.array(means), chain,
     )  # fmt: skip
 
 
@@ -141,7 +147,7 @@ def _word(value: float, reading: int) -> int:
 @njit(cache=True)
 def look(
     values: Floats, places: Integers, kinds: Integers, scales: Floats, cap: int, size: int,
-    chain: Integers, guesses: Floats, slots: Integers,
+    means: Integers, chain: Integers, guesses: Floats, slots: Integers,
 ) -> None:  # fmt: skip
     """Write the guesses (n, k) and contexts (n, c) of rows of features (n, d)."""
     for i in range(len(values)):
@@ -149,9 +155,15 @@ def look(
         most = math.inf
         if cap >= 0 and not math.isnan(v[cap]):
             most = math.log1p(v[cap])
+        near = math.nan
+        for place in means:
+            if math.isnan(near):
+                near = v[place]
         for k in range(len(places)):
             guess = v[places[k]]
-            if kinds[k] == _RATIO:
+            if kinds[k] == _NEAR:
+                guess = max(near + scales[k], 0.0)
+            elif kinds[k] == _RATIO:
                 guess = math.log1p(guess * v[size])
             elif kinds[k] != _LOG:
                 guess = math.log1p(max(guess * scales[k], 0.0))
