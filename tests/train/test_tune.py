@@ -71,6 +71,14 @@ def test_a_search_goes_on_where_it_was_stopped(past, tmp_path):
     assert sum(more["trials"].values()) == 4
 
 
+def test_a_search_that_was_killed_in_its_first_trial_tries_our_settings_again(past, tmp_path):
+    journal = tmp_path / "tuned.journal"
+    module._study(past, "boosted", journal, resume=False, seed=0).ask()  # begun, never told of
+    found = search(past, tmp_path, trials=1, resume=True)
+    assert found["trials"] == {"complete": 1, "running": 1}
+    assert found["search"]["defaults_pinball_log"] == found["search"]["tuned_pinball_log"]
+
+
 def test_a_journal_is_neither_overwritten_nor_mixed_with_another_history(past, tmp_path):
     search(past, tmp_path, trials=1)
     with pytest.raises(ConfigError, match="--resume"):

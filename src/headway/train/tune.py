@@ -159,8 +159,8 @@ def _study(told: Told, member: str, journal: Path, *, resume: bool, seed: int) -
     if len(storage.get_all_studies()) > 1:
         raise ConfigError(f"{journal} is of another history or member; give another --out")
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
-    if not study.trials:
-        study.enqueue_trial(_ours(member))
+    if not any(_is_ours(trial) for trial in study.trials):
+        study.enqueue_trial(_ours(member), user_attrs={"is_ours": True})
     return study
 
 
@@ -226,8 +226,13 @@ def _block(
 
 def _search(study: Any) -> dict[str, float]:
     """What the search saw: the loss of our settings, which it tries first, and of the best."""
-    first = study.trials[0]
+    ours = next(trial for trial in study.trials if _is_ours(trial))
     return {
-        "defaults_pinball_log": float(first.value),
+        "defaults_pinball_log": float(ours.value),
         "tuned_pinball_log": float(study.best_value),
     }
+
+
+def _is_ours(trial: Any) -> bool:
+    """Whether a trial is of our own settings and came to its end; a killed one has no value."""
+    return "is_ours" in trial.user_attrs and trial.value is not None
