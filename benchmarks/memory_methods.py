@@ -1,8 +1,8 @@
 """What do methods of sizing memory waste, and how often is their first allocation enough?
 
-`memory_methods.py HISTORY .. [--protocol causal|causal-at-start|sizey] [--seed N ..]`: one replay
-for each history and seed; all methods see the same events and are judged on the same tasks. A cell
-is first-attempt coverage / GB hours wasted, median over the seeds (and range of the waste where it
+`memory_methods.py HISTORY .. [--protocol causal|causal-at-start|sizey] [--seed N ..]
+[--probes N]`: one replay for each history and seed; all methods see the same events and are judged
+on the same tasks. A cell is first-attempt coverage / GB hours wasted, median over the seeds (and range of the waste where it
 is not one number); where the first allocation was enough for less than 95 % it is in brackets.
 """
 
@@ -27,11 +27,12 @@ def main() -> None:
     parser.add_argument("history", nargs="+", type=Path)
     parser.add_argument("--protocol", default="causal")
     parser.add_argument("--seed", nargs="+", type=int, default=[1996])
+    parser.add_argument("--probes", type=int, default=0)
     args = parser.parse_args()
     columns = {}
     for path in args.history:
         name = path.name.split(".")[0]
-        columns[name] = [replayed(path, args.protocol, seed) for seed in args.seed]
+        columns[name] = [replayed(path, args.protocol, seed, args.probes) for seed in args.seed]
         for method, row in columns[name][0].items():
             print(name, method, cell([one[method] for one in columns[name]]), row["why_not"])
     print(f"\n| {args.protocol}, seeds {args.seed} |", " | ".join(columns), "| us a task |")
@@ -43,16 +44,21 @@ def main() -> None:
         print(f"| {method} | {cells} | {np.median(us):.3g} |")
 
 
-def replayed(path: Path, protocol: str, seed: int) -> dict[str, dict]:
+def replayed(path: Path, protocol: str, seed: int, probes: int) -> dict[str, dict]:
     """The rows of all workflows of one replay, by method."""
     began = time.perf_counter()
     rows = replay_histories(
         open_traces([path]), target="memory", protocol=protocol, months=False, seed=seed,
-        progress=lambda *_: None,
+        progress=lambda *_: None, probes=probes,
     )  # fmt: skip
     took_s = time.perf_counter() - began
     print(f"{path.name}, seed {seed}: {took_s:.0f} s", file=sys.stderr, flush=True)
-    return {row["method"]: row for row in rows if row["workflow"] == "all"}
+    found = {row["method"]: row for row in rows if row["workflow"] == "all"}
+    own = found.pop("headway")
+    plain = own | {"wastage_gbh": own["wastage_gbh_plain_retry"]}
+    if probes:
+        print(path.name, own["probing"], file=sys.stderr)
+    return {"headway": own, "headway, retried as others": plain} | found
 
 
 def cell(runs: list[dict]) -> str:

@@ -88,7 +88,7 @@ def test_a_predictor_is_believed_once_its_word_has_been_cheaper_than_the_own_law
     sizes = RightSizer().follow(x, told, kinds, rows, peak, np.full(200, HOUR))
     assert sizes.made_by[-1] == "sizing-2 predictor 1, kind"
     assert np.mean(sizes.first[50:] >= peak[50:]) >= 0.93
-    assert np.median(sizes.first[50:] / peak[50:]) < 1.2
+    assert np.median(sizes.first[50:] / peak[50:]) < 1.25
 
 
 @settings(deadline=None)  # the first call compiles
