@@ -32,7 +32,7 @@ def measure(path):
     """Print the rows of one trace."""
     began = time.perf_counter()
     tasks, facts = tasks_of(open_traces([path]), lambda what, share: None)
-    replayed = replay(tasks, "runtime_s")
+    replayed = replay(tasks, "runtime_s", orders=True)
     replayed_s = time.perf_counter() - began
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
     user = replayed.features.column("user")[workload.rows].astype(np.int64)

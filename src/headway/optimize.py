@@ -142,7 +142,7 @@ def simulate_trace(
     predicted_s = None
     if "predicted" in runtimes:
         what = "Replaying runtimes"
-        replayed = replay(tasks, "runtime_s", progress=partial(progress, what))
+        replayed = replay(tasks, "runtime_s", orders=True, progress=partial(progress, what))
         predicted_s = recommend.value_of(workload, replayed.estimate)
     return compare.rows(
         workload,
@@ -241,8 +241,9 @@ def _predict(
         what = f"Replaying {name} causally"
         progress(what, 0.0)
         replayed = replay(
-            tasks, target, described=replays.get("runtime_s"), progress=partial(progress, what)
-        )
+            tasks, target, described=replays.get("runtime_s"), orders=True,
+            progress=partial(progress, what),
+        )  # fmt: skip
         shown[name] = prediction_summary(replayed, tasks, coverage, prices.gb_hour)
         if "why" in shown[name]:
             silent.append(f"{name}: {shown[name]['why']}")

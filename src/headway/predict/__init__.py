@@ -38,7 +38,13 @@ _MIDDLES_S = (600.0, 7200.0)  # runtimes below, between and above are calibrated
 
 
 def predictor_for(
-    target: str, names: Sequence[str], *, seed: int = 0, extras: Sequence[str] = (), whole: int = 0
+    target: str,
+    names: Sequence[str],
+    *,
+    seed: int = 0,
+    extras: Sequence[str] = (),
+    whole: int = 0,
+    orders: bool = False,
 ) -> Conformal | Risk:
     """A new predictor of a target from features of these names: trees, else nearest history.
 
@@ -46,6 +52,8 @@ def predictor_for(
     (1 = the attempt failed or timed out, 0 = it completed, NaN = it ended as neither). extras:
     more members of the mixture, see `members.EXTRAS`; failures have none. whole: as many outcomes
     are known already and will be learned before the first answer: few fits on the way to the last.
+    orders: runtimes that queues are ordered by come from trees alone, else the nearest history:
+    the mixture is nearer to most runtimes, but schedules by it were worse.
     """
     if target not in TARGETS:
         raise ConfigError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
@@ -61,6 +69,9 @@ def predictor_for(
         columns.names, anchors=columns.anchors, cap=columns.cap, levels=levels, seed=seed,
         first_fit=first_fit,
     )  # fmt: skip
+    if orders and not is_memory:
+        nearest = Nearest(columns.families, levels=levels)
+        return Conformal(First([boosted, nearest]), cap=columns.cap, middles=_MIDDLES_S)
     more = extra_members(extras, names, is_memory=is_memory, seed=seed)
     ensemble = Ensemble([("boosted", boosted), *more], names, is_memory=is_memory)
     return Conformal(ensemble, cap=columns.cap, middles=() if is_memory else _MIDDLES_S)
@@ -76,5 +87,7 @@ def load(files: Mapping[str, bytes]) -> Conformal | Risk:
     if "risk.json" in files:
         return Risk.load(files)
     boosted = Boosted.load(files)
+    if "nearest.json" in files:
+        return Conformal.load(files, First([boosted, Nearest.load(files)]))
     members = [("boosted", boosted), *load_extras(files)]
     return Conformal.load(files, Ensemble.load(files, members))

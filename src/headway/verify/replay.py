@@ -61,6 +61,7 @@ def replay(
     seed: int = 0,
     described: Replayed | None = None,
     extras: Sequence[str] = (),
+    orders: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Replayed:
     """Predict every task of a table, learning as tasks end; progress is told the share done.
@@ -88,7 +89,7 @@ def replay(
         history, features = described.history, described.features
     is_failure = target == "failure"  # its predictor is told of every end
     kinds, rows = _order(features.at_s, tasks, np.zeros(len(outcome)) if is_failure else outcome)
-    predictor = predictor_for(target, features.names, seed=seed, extras=extras)
+    predictor = predictor_for(target, features.names, seed=seed, extras=extras, orders=orders)
     censored = tasks.select(pl.col("state") == "out_of_memory").to_series().to_numpy().copy()
     if target != "memory_bytes":
         censored[:] = False  # the time that an attempt takes up is known however it ends
