@@ -1,11 +1,13 @@
 import json
 
+import numpy as np
 import pytest
 from tests.made_history import swf_text
 
 from headway.errors import ConfigError, NotEnoughData
 from headway.history import history_of, open_traces, take_in, tasks_of
 from headway.optimize import Prices, keep_models, optimize, replay_histories, simulate_trace
+from headway.predict.sizing import RightSizer
 from headway.store import MemoryStore, ModelStore
 from headway.verify.baselines import RUNTIME
 
@@ -66,11 +68,16 @@ def test_models_are_left_behind_and_answer_the_same(optimized, tmp_path):
 
     models = ModelStore(tmp_path)
     versions = keep_models(optimized, models, 2e9)
-    assert set(versions) == {"runtime", "memory", "history"}
+    assert set(versions) == {"runtime", "memory", "sizing", "history"}
     replayed = optimized.replays["runtime_s"]
     again = load(models.load("runtime").files)
     x = replayed.features.take(slice(0, 20))
     assert (again.predict(x).quantiles == replayed.predictor.predict(x).quantiles).all()
+    sizer = RightSizer.load(models.load("sizing").files)
+    believed = load(models.load("memory").files).predict(x).value[:, None]
+    np.testing.assert_array_equal(
+        sizer.size(x, believed).first, optimized.sizer.size(x, believed).first
+    )
 
 
 def test_a_history_without_tasks_is_refused(trace):

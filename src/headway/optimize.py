@@ -25,7 +25,7 @@ from headway.verify import recommend
 from headway.verify.advice import recommendations
 from headway.verify.answers import answers
 from headway.verify.failure import failure_rows
-from headway.verify.judge import rows
+from headway.verify.judge import rows, sized
 from headway.verify.probes import probed
 from headway.verify.replay import Replayed, replay
 from headway.verify.requests import compare_requests
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from headway.observe.trace import Trace
+    from headway.predict.sizing import RightSizer
     from headway.records import ClusterFacts
     from headway.store import ModelStore
     from headway.verify.answers import Answers
@@ -67,6 +68,7 @@ class Optimized:
 
     summary: dict[str, Any]
     replays: Mapping[str, Replayed]
+    sizer: RightSizer | None  # None = no peak memory was known
 
 
 def optimize(
@@ -101,7 +103,9 @@ def optimize(
         "could_not_judge": silent,
     }  # fmt: skip
     summary["recommendations"] = recommendations(summary)
-    return Optimized(summary=summary, replays=replays)
+    memory = replays.get("memory_bytes")
+    sizer = None if memory is None or memory.refused else sized(memory, tasks, coverage)[0]
+    return Optimized(summary=summary, replays=replays, sizer=sizer)
 
 
 def keep_models(done: Optimized, models: ModelStore, now_s: float) -> dict[str, str]:
@@ -115,6 +119,8 @@ def keep_models(done: Optimized, models: ModelStore, now_s: float) -> dict[str, 
             created_s=now_s, features_version=replayed.features.version, metrics=metrics
         )
         versions[name] = models.publish(name, save(replayed.predictor), meta)
+        if target == "memory_bytes" and done.sizer is not None:
+            versions["sizing"] = models.publish("sizing", done.sizer.save(), meta)
         if target == "runtime_s":
             versions["history"] = models.publish("history", replayed.history.save(), meta)
     return versions

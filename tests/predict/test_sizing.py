@@ -141,9 +141,9 @@ def test_what_comes_later_does_not_change_what_was_given(data):
 
 
 def sized(tasks):
-    from headway.verify.judge import allocations
+    from headway.verify.judge import sized as sized_by
 
-    return allocations(replay(tasks, "memory_bytes"), tasks).first
+    return sized_by(replay(tasks, "memory_bytes"), tasks)[1].first
 
 
 @given(st.floats(1e6, 1e12), st.floats(0.0, 1e12), st.floats(1e6, 1e12), st.floats(1e6, 1e13))
@@ -155,6 +155,21 @@ def test_retries_grow_pass_through_the_request_and_end(failed, largest, request,
     assert len(tried) < 60
     if failed < request < tried[-1]:
         assert request in tried
+
+
+def test_a_size_is_explained_by_the_tasks_and_the_law_it_comes_from():
+    table, sizer = one_after_the_other(31), RightSizer()
+    x = History().replay(table)
+    cold = sizer.explain(x.take(slice(0, 1)), UNKNOWN[:1])
+    assert "no task like it has ended" in cold.sentence
+    assert cold.outcomes == 0
+    peak = np.linspace(1e9, 1.2e9, 30)
+    sizer.learn(x.take(slice(0, 30)), UNKNOWN[:30], peak, np.full(30, HOUR))
+    why = sizer.explain(x.take(slice(30, 31)), UNKNOWN[:1])
+    assert (why.outcomes, why.law, why.largest) == (30, "constant", pytest.approx(1.2e9))
+    assert why.latest == pytest.approx(tuple(peak[:-4:-1]))
+    assert why.said < why.given == sizer.size(x.take(slice(30, 31)), UNKNOWN[:1]).first[0]
+    assert "of 30 tasks of its kind" in why.sentence
 
 
 def test_what_failed_attempts_reserved_is_in_vain():

@@ -6,7 +6,7 @@ import pytest
 from tests.predict.made_up import history
 
 from headway.records import MEASURED
-from headway.verify.judge import allocations
+from headway.verify.judge import sized
 from headway.verify.replay import replay
 
 CUT = 250
@@ -48,7 +48,7 @@ def test_features_and_predictions_do_not_see_runs_that_go_on(target):
 
 def test_allocations_do_not_see_runs_that_go_on():
     tables = TABLE, rerun(TABLE)
-    before, after = (allocations(replay(table, "memory_bytes"), table).first for table in tables)
+    before, after = (sized(replay(table, "memory_bytes"), table)[1].first for table in tables)
     np.testing.assert_array_equal(before[: CUT + 1], after[: CUT + 1])
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from headway.verify import baselines
 from headway.verify.baselines import Given, Seen
-from headway.verify.judge import allocations
+from headway.verify.judge import sized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ def answers(
     seen = _seen(replayed, tasks)
     own = Given(replayed.estimate.value)
     if is_memory:
-        sizes = allocations(replayed, tasks, coverage)
+        _, sizes = sized(replayed, tasks, coverage)
         own = Given(sizes.first, largest=sizes.largest)
     given, us = {"headway": own}, {"headway": headway_us}
     for i, name in enumerate(chosen):

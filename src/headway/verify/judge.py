@@ -36,16 +36,20 @@ _EMPTY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def allocations(replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95) -> Sizes:
-    """Bytes that Headway gives each task (n,) at its prediction, so that this share has enough.
+def sized(
+    replayed: Replayed, tasks: pl.DataFrame, coverage: float = 0.95
+) -> tuple[RightSizer, Sizes]:
+    """The right-sizer after a replay, and what it gave each task (n,) at its prediction.
 
-    NaN: the task has neither a request nor a history nor a prediction.
+    coverage: the share of first allocations that must be enough.
     """
     runtime_s = _column(tasks, "ended_s") - _column(tasks, "started_s")
-    return RightSizer(coverage).follow(
+    sizer = RightSizer(coverage)
+    sizes = sizer.follow(
         replayed.features, replayed.estimate.value[:, None], replayed.kinds, replayed.rows,
         replayed.outcome, runtime_s,
     )  # fmt: skip
+    return sizer, sizes
 
 
 def rows(

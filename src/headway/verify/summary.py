@@ -9,7 +9,7 @@ import numpy as np
 from headway.predict.sizing import bytes_in_vain
 from headway.verify.answers import answers
 from headway.verify.baselines import CHEAP
-from headway.verify.judge import allocations, rows
+from headway.verify.judge import rows
 from headway.verify.score import (
     GB_HOUR,
     MONTH_S,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from headway.verify.baselines import Given
     from headway.verify.replay import Replayed
 
     Floats = NDArray[np.float64]
@@ -107,17 +108,15 @@ def _memory(
         "saved_gbh_against_request": saved,
         "saved_cost": None if saved is None else saved * price_gb_hour,
         "methods": methods,
-        "months": _memory_months(replayed, tasks, coverage),
+        "months": _memory_months(replayed, tasks, said.given["headway"]),
     }
 
 
-def _memory_months(
-    replayed: Replayed, tasks: pl.DataFrame, coverage: float
-) -> list[dict[str, Any]]:
+def _memory_months(replayed: Replayed, tasks: pl.DataFrame, own: Given) -> list[dict[str, Any]]:
     """Coverage and waste of first allocations by month, and what the request wasted."""
     y, at_s = replayed.outcome, tasks["submitted_s"].to_numpy()
-    sizes = allocations(replayed, tasks, coverage)
-    given = sizes.first
+    given = own.first
+    largest = np.zeros(len(given)) if own.largest is None else own.largest
     request = tasks["memory_requested_bytes"].cast(float).fill_null(np.nan).to_numpy()
     runtime_s = (tasks["ended_s"] - tasks["started_s"]).cast(float).fill_null(np.nan).to_numpy()
     judged = np.isfinite(y) & np.isfinite(given) & np.isfinite(runtime_s)
@@ -127,7 +126,7 @@ def _memory_months(
         mine = judged & (number == month)
         parts = (y[mine], request[mine], runtime_s[mine])
         asked = np.isfinite(parts[1])
-        wasted = bytes_in_vain(given[mine], sizes.largest[mine], parts[1], parts[0]) * parts[2]
+        wasted = bytes_in_vain(given[mine], largest[mine], parts[1], parts[0]) * parts[2]
         by_request = wastage_gbh(parts[1][asked], parts[0][asked], parts[1][asked], parts[2][asked])
         months.append(
             {

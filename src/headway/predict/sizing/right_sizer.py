@@ -18,6 +18,7 @@ import numpy as np
 
 from headway.errors import ConfigError
 from headway.predict.sizing import laws, steps
+from headway.predict.sizing.explain import Explanation, explain
 from headway.predict.sizing.sizes import COLD, Sizes
 from headway.predict.sizing.state import State, empty, grown
 
@@ -105,7 +106,19 @@ class RightSizer:
         steps.follow(
             self._state, kinds, rows, keys, groups, facts, _outlasting(x), self._risk, sized, law
         )
-        return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0].copy(), _signed(law))
+        return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0], law[:, 1], _signed(law))
+
+    def explain(self, x: Features, believed: Floats) -> Explanation:
+        """Why the first of these tasks is given what `size` gives it now."""
+        sizes = self.size(x, believed)
+        keys, _ = self._places(x)
+        nothing = np.full(len(x), np.nan)
+        row = self._facts(x, believed, nothing, nothing)[0]
+        level = int(sizes.level[0])
+        name = list(_LEVELS)[level]
+        key = int(keys[0, level]) if level >= 0 else -1
+        given, law = float(sizes.first[0]), int(sizes.law[0])
+        return explain(self._state, key, level, name, law, given, row)
 
     def save(self) -> dict[str, bytes]:
         """Everything it is, as bytes by file name."""

@@ -29,12 +29,14 @@ class Sizes:
     """Bytes for n tasks and why: first (n,), NaN = nothing is known and nothing was asked for.
 
     largest (n,) is the largest peak of its kind that was known, 0 = none; law (n,) the number of
-    the law, COLD = no task like it had ended; made_by (n,) names it and whose law it is.
+    the law, COLD = no task like it had ended; level (n,) the number of the key it is of, -1 = of
+    none; made_by (n,) names both.
     """
 
     first: Floats
     largest: Floats
     law: NDArray[np.int64]
+    level: NDArray[np.int64]
     made_by: NDArray[np.str_]
 
 
