@@ -2,8 +2,9 @@
 
 `memory_methods.py HISTORY .. [--protocol causal|causal-at-start|sizey] [--seed N ..]
 [--probes N]`: one replay for each history and seed; all methods see the same events and are judged
-on the same tasks. A cell is first-attempt coverage / GB hours wasted, median over the seeds (and range of the waste where it
-is not one number); where the first allocation was enough for less than 95 % it is in brackets.
+on the same tasks. A cell is first-attempt coverage / GB hours wasted, median over the seeds (and
+range of the waste where it is not one number); where the first allocation was enough for less than
+95 % it is in brackets.
 """
 
 from __future__ import annotations

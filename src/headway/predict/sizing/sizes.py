@@ -44,18 +44,21 @@ class Sizes:
 def next_bytes(failed: float, largest: float, request: float) -> float:
     """Bytes for the next attempt of a task that ran out of memory with `failed` bytes.
 
-    First somewhat more than the largest peak of its kind, then the double each time, held at the
-    request (NaN = none was made) until that has failed too. Doubling reserves in vain at most
-    twice the peak, whatever the peak is; going straight to a request that is thirty times too
-    large does not. Source: Bader et al. (2024), Sizey, section III-E (largest so far, then double).
+    The double, but no more than somewhat above the largest peak of its kind, nor than the request
+    (NaN = none was made) until that has failed too. Doubling reserves in vain at most twice the
+    peak, whatever the peak is; going straight to the largest or the request, which may be thirty
+    times too large, does not. Source: doubling as in Bader et al. (2024), Sizey, section III-E.
 
-    >>> next_bytes(1e9, 2e9, 64e9)
-    2400000000.0
+    >>> next_bytes(1e9, 1.5e9, 64e9)
+    1800000000.0
     >>> next_bytes(2.4e9, 2e9, 4e9)
     4000000000.0
     """
-    is_near = failed <= _NEAR_LARGEST * largest or failed == request
-    more = _ABOVE_LARGEST * max(largest, failed) if is_near else _GROWTH * failed
+    more = _GROWTH * failed
+    if failed == request:
+        more = _ABOVE_LARGEST * failed
+    elif failed <= _NEAR_LARGEST * largest:
+        more = min(more, _ABOVE_LARGEST * max(largest, failed))
     return request if failed < request <= more else max(more, LEAST_BYTES)
 
 
