@@ -25,7 +25,7 @@ _CAUTION: Final = 1.3  # how much wider than its word it is believed to be wrong
 _FARTHEST: Final = 6.0  # normal score beyond which all surprises are alike
 _OWN_STEP: Final = 0.03  # least step of the offsets of a kind of task
 _OWN_FIRST: Final = 0.5  # its first step
-_MOST_SWING: Final = 1.0  # step of the correction times outcomes until it is felt
+_MOST_SWING: Final = 0.3  # step of the correction times outcomes until it is felt
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
 _SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
 _HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
@@ -131,7 +131,7 @@ def follow(
             moved = min(step, _MOST_SWING / (1.0 + flying))
             counts[kind] += 1
             closer = max(_OWN_STEP, _OWN_FIRST / counts[kind])
-            closer = min(closer, 10.0 * _MOST_SWING / (1.0 + flying))
+            closer = min(closer, _MOST_SWING / (1.0 + flying))
             _place(normal, now, n, g, window.shape[1], at)
             for k in range(len(levels)):
                 missed = levels[k] - (1.0 if z <= at[k] + then[k] + offsets[kind, k] else 0.0)
