@@ -88,7 +88,7 @@ def main():
     described = time.perf_counter() - begin
     y = _outcome(tasks, "runtime_s")
     kinds, rows = _order(x.at_s, tasks, y)
-    served = predictor_for("runtime_s", x.names, seed=chosen.seed)
+    served = predictor_for("runtime_s", x.names, seed=chosen.seed, orders=True)
     kept = Kept(served._base, tasks.height, served._base._predictors[0].levels)
     numbered = Features(
         (*x.names, "row"), np.column_stack([x.values, np.arange(len(x))]), x.keys, x.at_s, x.version

@@ -60,7 +60,7 @@ def test_optimize_writes_the_report_and_leaves_models(trace, tmp_path):
     assert (tmp_path / "report" / "index.html").exists()
     assert json.loads((tmp_path / "report" / "summary.json").read_text())["gain"]
     assert sorted(p.name for p in (tmp_path / ".headway" / "models").iterdir()) == [
-        "history", "memory", "runtime",
+        "history", "memory", "runtime", "sizing",
     ]  # fmt: skip
 
 
