@@ -58,12 +58,12 @@ def simulate_commit(
     )
     while line.counts[ARRIVED] < n or line.counts[WAITING] > 0:
         while line.counts[WAITING] == 0:
-            _move(jobs, line)
+            move(jobs, line)
         place = _pick(jobs, line, number, is_static)
         j = line.waiting[place]
         if jobs.procs[j] > line.counts[FREE]:
-            place = _make_room(jobs, line, j, backfills)
-        _start(jobs, line, place)
+            place = make_room(jobs, line, j, backfills)
+        start(jobs, line, place)
     return line.start_s
 
 
@@ -83,7 +83,7 @@ def _pick(jobs: Jobs, line: Line, number: int, is_static: bool) -> int:
 
 
 @bare
-def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
+def make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
     """Move time until the committed task fits; its place then."""
     counts, running, needed = line.counts, line.running, jobs.procs[committed]
     # -inf: an end is believed even where it is already past, as in the source
@@ -95,10 +95,10 @@ def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
         while backfills and place < counts[WAITING]:
             j = line.waiting[place]
             if jobs.procs[j] <= counts[FREE] and line.now_s[0] + jobs.backfill_s[j] < at_s:
-                _start(jobs, line, place)
+                start(jobs, line, place)
             else:
                 place += 1
-        _move(jobs, line)
+        move(jobs, line)
     place = 0
     while line.waiting[place] != committed:
         place += 1
@@ -106,7 +106,7 @@ def _make_room(jobs: Jobs, line: Line, committed: int, backfills: bool) -> int:
 
 
 @bare
-def _move(jobs: Jobs, line: Line) -> None:
+def move(jobs: Jobs, line: Line) -> None:
     """Move time to the next event and take it: one arrival or one end."""
     j = line.counts[ARRIVED]
     ending, end_s = _next_end(jobs, line)
@@ -134,7 +134,8 @@ def _next_end(jobs: Jobs, line: Line) -> tuple[int, float]:
 
 
 @bare
-def _start(jobs: Jobs, line: Line, place: int) -> None:
+def start(jobs: Jobs, line: Line, place: int) -> None:
+    """Let the task at a place of the queue run."""
     j, now_s, counts = line.waiting[place], line.now_s[0], line.counts
     counts[WAITING] -= 1
     for i in range(place, counts[WAITING]):

@@ -41,6 +41,7 @@ enqueue, dequeue, place_of = structures.enqueue, structures.dequeue, structures.
 rekey = structures.rekey
 push, pop = structures.push, structures.pop
 run, release, believe = structures.run, structures.release, structures.believe
+release_ended = structures.release_ended
 next_backfill, next_narrow = easy.next_backfill, easy.next_narrow
 reservation, spare_at = easy.reservation, easy.spare_at
 
@@ -187,15 +188,8 @@ def _release(
         ended += 1
     if ended == 1:
         release(machine.running, j)
-        return
-    slot = 0
-    while ended > 0:
-        j = machine.running.slot_task[slot]
-        if machine.start_s[j] + jobs.runtime_s[j] <= now_s:
-            release(machine.running, j)
-            ended -= 1
-        else:
-            slot += 1
+    else:
+        release_ended(machine.running, machine.start_s, jobs.runtime_s, now_s, ended)
 
 
 @compiled

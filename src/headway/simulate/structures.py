@@ -264,6 +264,21 @@ def release(running: Running, task: int) -> None:
 
 
 @bare
+def release_ended(
+    running: Running, start_s: Floats, runtime_s: Floats, now_s: float, ended: int
+) -> None:
+    """Take out the `ended` tasks that have ended by now, the one in the lowest slot first."""
+    slot = 0
+    while ended > 0:
+        j = running.slot_task[slot]
+        if start_s[j] + runtime_s[j] <= now_s:
+            release(running, j)
+            ended -= 1
+        else:
+            slot += 1
+
+
+@bare
 def believe(running: Running, task: int, end_s: float) -> None:
     """Change the end that is believed of a task."""
     slot, others = running.slot[task], running.size[0] - 1

@@ -1,0 +1,112 @@
+"""The score of each waiting task: a small network that looks at each alone.
+
+score = w . x + v . relu(B relu(A [x, c] + a) + b), of a task's features x and what is common to all
+c; the highest goes first. With v = 0 it is a linear rule on logarithms, so that "smallest area
+first" is one setting of w: search and learning start there. Weights are one flat array, which is
+all that is saved; no library is needed to serve it.
+Source: the kernel network of Zhang et al. (2020), "RLScheduler"; the linear part is our own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from headway.schedule.compiled import bare, compiled
+from headway.schedule.observation import COMMON, FEATURES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FIRST: Final = 16  # units of the first layer
+SECOND: Final = 8  # of the second
+INPUTS: Final = len(FEATURES) + len(COMMON)
+SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "linear": (len(FEATURES),),
+    "first": (INPUTS, FIRST),
+    "first_bias": (FIRST,),
+    "second": (FIRST, SECOND),
+    "second_bias": (SECOND,),
+    "last": (SECOND,),
+}
+"""Every weight by name, in the order in which they lie in the flat array."""
+SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
+
+
+class Network(NamedTuple):
+    """Weights, shaped as SHAPES says."""
+
+    linear: Floats
+    first: Floats
+    first_bias: Floats
+    second: Floats
+    second_bias: Floats
+    last: Floats
+
+
+def network_of(weights: Floats) -> Network:
+    """The network of a flat array of weights (SIZE,)."""
+    parts, at = [], 0
+    for shape in SHAPES.values():
+        size = int(np.prod(shape))
+        parts.append(np.ascontiguousarray(weights[at : at + size].reshape(shape)))
+        at += size
+    return Network(*parts)
+
+
+def flat(network: Network) -> Floats:
+    """The weights of a network as one array (SIZE,)."""
+    return np.concatenate([part.ravel() for part in network])
+
+
+def smallest_area_first() -> Floats:
+    """Weights (SIZE,) with which the network is a standard rule: the smallest predicted area."""
+    weights = np.zeros(SIZE)
+    weights[[FEATURES.index("log_runtime"), FEATURES.index("log_procs")]] = -1.0
+    return weights
+
+
+@compiled
+def scores(network: Network, x: Floats, common: Floats) -> Floats:
+    """The scores (k,) of k waiting tasks with features x (k, FEATURES), common (COMMON,)."""
+    scored = np.empty(len(x))
+    room = np.empty((3, FIRST))
+    shared(network, common, room[0])
+    for row in range(len(x)):
+        scored[row] = score(network, x[row], room)
+    return scored
+
+
+@bare
+def shared(network: Network, common: Floats, room: Floats) -> None:
+    """The part of the first layer that is the same for all tasks, into room (FIRST,)."""
+    features = len(network.linear)
+    for unit in range(FIRST):
+        room[unit] = network.first_bias[unit]
+    for i in range(len(common)):
+        for unit in range(FIRST):
+            room[unit] += common[i] * network.first[features + i, unit]
+
+
+@bare
+def score(network: Network, x: Floats, room: Floats) -> float:
+    """The score of one task x (FEATURES,); room (3, FIRST), the first row from `shared`."""
+    total = 0.0
+    for unit in range(FIRST):
+        room[1, unit] = room[0, unit]
+    for unit in range(SECOND):
+        room[2, unit] = network.second_bias[unit]
+    for i in range(len(x)):
+        total += network.linear[i] * x[i]
+        for unit in range(FIRST):
+            room[1, unit] += x[i] * network.first[i, unit]
+    for i in range(FIRST):
+        if room[1, i] > 0.0:
+            for unit in range(SECOND):
+                room[2, unit] += room[1, i] * network.second[i, unit]
+    for unit in range(SECOND):
+        total += network.last[unit] * max(room[2, unit], 0.0)
+    return total

@@ -1,0 +1,125 @@
+"""Whole simulations in which a network chooses what goes next, at the speed of the kernel."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headway.schedule.compiled import bare, compiled
+from headway.schedule.network import FIRST, Network, score, shared
+from headway.schedule.observation import (
+    COMMON,
+    FEATURES,
+    View,
+    forget_users,
+    observe_all,
+    observe_task,
+    view_of,
+)  # fmt: skip
+from headway.schedule.siblings import shift_of
+from headway.simulate.commit import FREE, WAITING
+from headway.simulate.episode import (
+    BACKFILL,
+    PHASE,
+    Episode,
+    advance,
+    choose,
+    episode_of,
+    may_start,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from headway.schedule.siblings import Siblings
+    from headway.simulate.structures import Jobs
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+WIDE, MANY = len(FEATURES), len(COMMON)
+
+
+@compiled
+def play(
+    jobs: Jobs, siblings: Siblings, users: int, total_procs: int, mode: int, network: Network
+) -> tuple[Floats, int]:
+    """Start of each task (n,) if the highest score always goes next, and how many were chosen."""
+    episode = episode_of(jobs, siblings, total_procs, mode)
+    n = len(jobs.submit_s)
+    view = view_of(n, min(n, total_procs), users)
+    logs = logs_of(jobs)
+    common, x, room = np.empty(MANY), np.empty(WIDE), np.empty((3, FIRST))
+    decisions = 0
+    while advance(episode):
+        choose(episode, best(episode, view, logs, total_procs, network, common, x, room))
+        decisions += 1
+    return episode.line.start_s, decisions
+
+
+@compiled
+def logs_of(jobs: Jobs) -> Floats:
+    """Logarithms (n, 4) that do not change: runtime, spread, request, processors."""
+    logs = np.empty((len(jobs.submit_s), 4))
+    logs[:, 0] = np.log(np.maximum(jobs.order_s, 1.0))
+    logs[:, 1] = np.log(np.maximum(jobs.backfill_s, 1.0)) - logs[:, 0]
+    logs[:, 2] = np.log(np.maximum(jobs.limit_s, 1.0))
+    logs[:, 3] = np.log(jobs.procs.astype(np.float64))
+    return logs
+
+
+@bare
+def best(
+    episode: Episode, view: View, logs: Floats, total_procs: int, network: Network,
+    common: Floats, x: Floats, room: Floats,
+) -> int:  # fmt: skip
+    """The place of the highest score among those that may start; the first of equals."""
+    k, m = look(episode, view, logs)
+    free, now_s, reserved_s = moment(episode)
+    observe_all(view, k, m, free, total_procs, now_s, reserved_s, common)
+    shared(network, common, room[0])
+    chosen, highest = -1, -math.inf
+    for place in range(k):
+        if may_start(episode, place):
+            observe_task(view, place, k, m, free, total_procs, now_s, reserved_s, common, x)
+            scored = score(network, x, room)
+            if scored > highest:
+                chosen, highest = place, scored
+    forget_users(view, k, m)
+    return chosen
+
+
+@bare
+def moment(episode: Episode) -> tuple[int, float, float]:
+    """Free processors, the time, and when the head is believed to start (< 0: none is chosen)."""
+    reserved_s = episode.reserved_s[0] if episode.stand[PHASE] == BACKFILL else -1.0
+    return episode.line.counts[FREE], episode.line.now_s[0], reserved_s
+
+
+@bare
+def look(episode: Episode, view: View, logs: Floats) -> tuple[int, int]:
+    """Fill a view with an episode as it stands; how many wait and run."""
+    jobs, line, siblings = episode.jobs, episode.line, episode.siblings
+    k, m = line.counts[WAITING], line.running.size[0]
+    is_known = len(siblings.user) > 0
+    for place in range(k):
+        j = line.waiting[place]
+        view.log_runtime[place] = logs[j, 0]
+        if is_known and episode.learned[j, 0] > 0.0:
+            weight, total = episode.learned[j]
+            view.log_runtime[place] += shift_of(siblings, j, weight, total)
+        view.log_spread[place] = logs[j, 1]
+        view.log_request[place] = logs[j, 2]
+        view.log_procs[place] = logs[j, 3]
+        view.procs[place] = jobs.procs[j]
+        view.submit_s[place] = jobs.submit_s[j]
+        view.upper_s[place] = jobs.backfill_s[j]
+        view.user[place] = siblings.user[j] if is_known else -1
+    running = line.running
+    for i in range(m):
+        view.end_s[i] = running.end_s[i]
+        view.end_procs[i] = running.procs[i]
+        view.end_user[i] = siblings.user[running.task[i]] if is_known else -1
+    return k, m
