@@ -2,10 +2,13 @@ import dataclasses
 from itertools import pairwise
 
 import numpy as np
+import polars as pl
 import pytest
-from tests.predict.made_up import taught
+from tests.predict.made_up import history, taught
 
 from headway.errors import ConfigError
+from headway.features import NAMES, History
+from headway.predict import predictor_for
 from headway.predict.answer import answer
 from headway.predict.window import Window
 
@@ -41,6 +44,24 @@ def test_a_history_that_is_known_as_a_whole_is_fitted_rarely_and_at_its_end():
     assert held == [10, 40, *[60] * 5]  # four times as many, then a fifth: 99, 158, 217, 276, 299
     assert window.rows_to_refit() == 20
     np.testing.assert_array_equal(window.log_y, np.log1p(Y[239:299]))
+
+
+@pytest.mark.parametrize(
+    ("target", "first", "usual", "rare"),
+    [("runtime_s", 50, 30, 150), ("failure", 50, 20, 100), ("memory_bytes", 3000, 1800, 6000)],
+)
+def test_every_predictor_that_is_told_of_a_whole_history_fits_rarely(target, first, usual, rare):
+    table = history(first)
+    x = History().replay(table)
+    y = {
+        "runtime_s": (table["ended_s"] - table["started_s"]).to_numpy(),
+        "memory_bytes": table["memory_peak_bytes"].cast(pl.Float64).to_numpy(),
+        "failure": np.arange(first) % 2.0,
+    }[target]
+    for whole, held in ((0, usual), (20_000, rare)):
+        predictor = predictor_for(target, NAMES, whole=whole)
+        predictor.learn(x, y, np.zeros(first, dtype=bool))
+        assert predictor.rows_to_refit() == held
 
 
 def test_no_more_outcomes_wait_than_two_windows_hold():

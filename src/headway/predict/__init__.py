@@ -67,7 +67,7 @@ def predictor_for(
     levels = _MEMORY_LEVELS if is_memory else LEVELS
     boosted = Boosted(
         columns.names, anchors=columns.anchors, cap=columns.cap, levels=levels, seed=seed,
-        first_fit=first_fit,
+        first_fit=first_fit, whole=whole,
     )  # fmt: skip
     if orders and not is_memory:
         nearest = Nearest(columns.families, levels=levels)

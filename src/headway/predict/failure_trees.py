@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -50,6 +51,7 @@ class FailureTrees:
         self._few, self._window, self._seed = few, window, seed
         self._x, self._y = np.zeros((0, columns)), np.zeros(0)
         self._waiting: list[tuple[Floats, Floats]] = []
+        self._held = 0  # outcomes that wait
         self._learned, self._next_fit = 0, first_fit
         self._whole = whole
         self._versions: list[tuple[float, list[str], list[Forest]]] = []  # clock, both models
@@ -83,6 +85,9 @@ class FailureTrees:
             return
         self._waiting.append((x, y))
         self._learned += len(y)
+        self._held += len(y)
+        if self._held > self._window:
+            self._gather()
         if self._learned == self._next_fit:
             self._fit(clock)
 
@@ -120,7 +125,7 @@ class FailureTrees:
     def _gather(self) -> None:
         """Join what came since the last fit to the window of outcomes."""
         parts = [(self._x, self._y), *self._waiting]
-        self._waiting = []
+        self._waiting, self._held = [], 0
         self._x, self._y = (
             np.concatenate(column)[-self._window :] for column in zip(*parts, strict=True)
         )
@@ -137,11 +142,13 @@ class FailureTrees:
         least = min(_LEAF, max(5, len(self._y) // 20))
         settings = _SETTINGS | {"seed": self._seed, "min_data_in_leaf": least}
         binned = {"max_bin": _SETTINGS["max_bin"], "verbosity": -1, "num_threads": 1}
-        models = [
-            lightgbm.train(settings, lightgbm.Dataset(x, self._y, params=binned), _ROUNDS)
-            for x in (self._x, self._x[:, self._few])
-        ]
-        texts = [str(model.model_to_string()) for model in models]
+
+        def fitted(x: Floats) -> str:
+            data = lightgbm.Dataset(x, self._y, params=binned)
+            return str(lightgbm.train(settings, data, _ROUNDS).model_to_string())
+
+        with ThreadPoolExecutor(2) as threads:
+            texts = list(threads.map(fitted, (self._x, self._x[:, self._few])))
         version = (float(clock), texts, [Forest([text]) for text in texts])
         self._versions = [*self._versions, version][-_VERSIONS:]
         self.fits += 1

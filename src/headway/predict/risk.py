@@ -11,8 +11,9 @@ import numpy as np
 from headway.errors import ConfigError
 from headway.predict.conformal import LEARN, LEVELS, SERVE
 from headway.predict.failure_trees import FailureTrees
-from headway.predict.reliability import LEAST, Reliability, beta_quantiles, chance, log_odds
+from headway.predict.reliability import LEAST, beta_quantiles, chance, log_odds, reliability_of
 from headway.predict.shares import WIDTH, Shares, finest
+from headway.predict.weighing import PAST, RENEWED, look_back, weigh
 from headway.records import Estimate
 
 if TYPE_CHECKING:
@@ -28,18 +29,14 @@ if TYPE_CHECKING:
 EXPERTS: Final = ("whole", "recent", "latest", "trees", "trees of shares", "both trees")
 """Who is asked: failure shares of the task's own kind with three memories, then boosted trees."""
 
-_LEARNING: Final = 0.2  # how much of an outcome's likelihood goes into the experts' weights
-_SHARED: Final = 0.01  # weight given back to all experts after each outcome
-_PAST: Final = 5_000  # served scores that are looked back on
-_RENEWED: Final = 100  # outcomes between two looks
+_EVENTS: Final = 8_192  # looked at together
 
 
 class Risk:
     """A Predictor of a task's failure: value = probability, quantiles = how sure that is.
 
-    Experts (`EXPERTS`) are weighed by their own past log loss (Vovk 1990; Herbster, Warmuth 1998,
-    fixed share; the small learning rate is ours: outcomes cling together), the mixture is corrected
-    by what it was worth (`Reliability`), and mixture and correction are weighed again alike.
+    Experts (`EXPERTS`) are weighed by their own past log loss (see `weighing`), the mixture is
+    corrected by what it was worth (`Reliability`), and both are weighed again alike.
     The quantiles are of the failure share among tasks that were given about the same risk; they say
     nothing of what makes one of these differ from the next.
 
@@ -62,11 +59,11 @@ class Risk:
         few = np.concatenate([np.array(asked, dtype=int), len(columns) + np.arange(WIDTH)])
         self._trees = FailureTrees(len(columns) + WIDTH, few, **self._settings)
         self._shares = Shares()
-        self._learned = 0
+        self._counts = np.zeros(2, dtype=np.int64)  # outcomes learned, and held in the past
         self._weights = np.full(len(EXPERTS), 1.0 / len(EXPERTS))
         self._trust = np.array([0.5, 0.5])  # of the mixture and of its correction
-        self._past: list[tuple[float, float]] = []  # the mixture's scores and what came
-        self._reliability = Reliability(np.zeros(0), np.zeros(0))
+        self._past = np.zeros((PAST + RENEWED, 2))  # the mixture's scores and what came
+        self._reliability = reliability_of(np.zeros(0), np.zeros(0))
         self._version = ""
         self._places: tuple[tuple[str, ...], NDArray[np.intp]] = ((), np.zeros(0, dtype=np.intp))
 
@@ -97,16 +94,12 @@ class Risk:
             raise ConfigError(message)
         y = np.where(np.isnan(y) | censored, np.nan, y > 0.5)
         known = np.flatnonzero((kinds == LEARN) & np.isfinite(y[rows]))
-        answer, begin, done = _nothing(len(x), self.levels), 0, 0
+        answer, begin = _nothing(len(x), self.levels), 0
         while begin < len(kinds):
-            done += self._trees.rows_to_refit()
-            end = int(known[done - 1]) + 1 if done <= len(known) else len(kinds)
-            need, local = np.unique(rows[begin:end], return_inverse=True)
-            block = kinds[begin:end]
-            part = self._live(x.take(need), block, local, y[need])
-            at = rows[begin:end][block == SERVE]
-            answer.value[at], answer.quantiles[at] = part.value, part.quantiles
-            answer.made_by[at], answer.refused[at] = part.made_by, part.refused
+            due = int(np.searchsorted(known, begin)) + self._trees.rows_to_refit()
+            end = int(known[due - 1]) + 1 if due <= len(known) else len(kinds)
+            end = min(end, begin + _EVENTS)
+            self._live(x, kinds[begin:end], rows[begin:end], y[rows[begin:end]], answer)
             begin = end
             if progress is not None:
                 progress(begin / len(kinds))
@@ -121,13 +114,12 @@ class Risk:
     def save(self) -> dict[str, bytes]:
         """Everything it is as text and plain arrays, by file name."""
         words = {
-            "columns": self._columns, "settings": self._settings, "learned": self._learned,
-            "version": self._version,
+            "columns": self._columns, "settings": self._settings, "version": self._version,
         }  # fmt: skip
         stream = io.BytesIO()
         np.savez_compressed(
             stream, weights=self._weights, trust=self._trust,
-            past=np.array(self._past).reshape(-1, 2),
+            past=self._past[: self._counts[1]], counts=self._counts,
         )  # fmt: skip
         files = {"risk.json": json.dumps(words).encode(), "risk.npz": stream.getvalue()}
         return files | self._trees.save() | self._shares.save()
@@ -139,37 +131,37 @@ class Risk:
         own = cls(words["columns"], **words["settings"])
         own._trees.restore(files)
         own._shares = Shares.load(files)
-        own._learned, own._version = words["learned"], words["version"]
-        own._weights, own._trust = arrays["weights"], arrays["trust"]
-        own._past = [(score, y) for score, y in arrays["past"].tolist()]
-        own._look_back()
+        own._weights, own._trust, own._counts = (arrays[k] for k in ("weights", "trust", "counts"))
+        own._version = words["version"]
+        own._past[: own._counts[1]] = arrays["past"]
+        own._reliability = look_back(own._past, own._counts)
         return own
 
-    def _live(self, x: Features, kinds: Integers, rows: Integers, y: Floats) -> Estimate:
-        """Events while the trees stay as they are; the answers to what is asked, in order."""
-        ended = x.column("all.ended") if "all.ended" in x.names else np.full(len(x), np.inf)
-        clocks = np.where(kinds == SERVE, np.inf, ended[rows])
-        described = self._described(x, kinds, rows, y, clocks)
-        chosen = x.values[:, self._places_in(x.names)][rows]
-        whole = np.hstack([chosen, described])
+    def _live(
+        self, x: Features, kinds: Integers, rows: Integers, y: Floats, answer: Estimate
+    ) -> None:
+        """Events while the trees stay as they are; what is asked is written into the answer.
+
+        rows (e,) of x, y (e,) their outcomes.
+        """
+        asked = kinds == SERVE
+        clocks = np.full(len(rows), np.inf)
+        if "all.ended" in x.names:
+            clocks[~asked] = x.column("all.ended")[rows[~asked]]
+        described = self._shares.follow(x, kinds, rows, clocks, y)
+        whole = np.empty((len(rows), len(self._columns) + WIDTH))
+        whole[:, :-WIDTH] = x.values[rows[:, None], self._places_in(x.names)]
+        whole[:, -WIDTH:] = described
         opinions = _opinions(finest(described), self._trees.predict(whole, clocks))
-        asked, n = np.flatnonzero(kinds == SERVE), int(np.sum(kinds == SERVE))
-        p, a, b = np.full(n, np.nan), np.ones(n), np.ones(n)
-        learned = [i for i in np.flatnonzero(kinds == LEARN).tolist() if np.isfinite(y[rows[i]])]
-        begin = 0
-        for event in [*learned, len(kinds)]:  # all that is asked between two outcomes at once
-            end = int(np.searchsorted(asked, event))
-            if end > begin and self._learned:
-                now = slice(begin, end)
-                score = opinions[asked[now]] @ self._weights
-                p[now] = self._both(score) @ self._trust
-                a[now], b[now] = self._reliability.beta(score, p[now])
-            begin = end
-            if event < len(kinds):
-                self._take_in(opinions[event], float(y[rows[event]]))
-        answer = self._estimate(p, beta_quantiles(a, b, self.levels))
-        self._trees.learn(whole[learned], y[rows[learned]], self._shares.clock)
-        return answer
+        said = np.full((len(rows), 3), np.nan)
+        self._reliability = weigh(
+            kinds, y, opinions, self._weights, self._trust, self._past, self._counts,
+            self._reliability, said,
+        )  # fmt: skip
+        if asked.any():
+            self._write(rows[asked], said[asked], answer)
+        learned = ~asked & np.isfinite(y)
+        self._trees.learn(whole[learned], y[learned], self._shares.clock)
 
     def _places_in(self, names: tuple[str, ...]) -> NDArray[np.intp]:
         """Where the columns that the trees see are among names."""
@@ -178,50 +170,14 @@ class Risk:
             self._places = names, np.array([at[name] for name in self._columns], dtype=np.intp)
         return self._places[1]
 
-    def _described(
-        self, x: Features, kinds: Integers, rows: Integers, y: Floats, clocks: Floats
-    ) -> Floats:
-        """What the shares say (events, WIDTH) as of the clocks; what is learned is counted then."""
-        keys = self._shares.keys(x)
-        found = np.empty((len(kinds), WIDTH))
-        events = zip(kinds.tolist(), rows.tolist(), clocks.tolist(), strict=True)
-        for event, (kind, row, clock) in enumerate(events):
-            found[event] = self._shares.describe(keys, row, clock)
-            if kind == LEARN:
-                self._shares.count(keys, row, float(y[row]))
-        return found
-
-    def _both(self, score: Floats) -> Floats:
-        """The mixture's scores (n,) as they are and corrected, (n, 2)."""
-        return np.column_stack([score, self._reliability.corrected(score)])
-
-    def _take_in(self, opinions: Floats, y: float) -> None:
-        """Weigh the experts by an outcome, look back where that is due."""
-        score = float(opinions @ self._weights)
-        self._trust = _reweighed(self._trust, self._both(np.array([score]))[0], y)
-        self._weights = _reweighed(self._weights, opinions, y)
-        self._past.append((score, y))
-        self._learned += 1
-        if self._learned % _RENEWED == 0:
-            self._past = self._past[-_PAST:]
-            self._look_back()
-
-    def _look_back(self) -> None:
-        """Make the reliability of the remembered scores, up to the last look that was due."""
-        count = max(len(self._past) - self._learned % _RENEWED, 0)
-        scores, y = np.array(self._past[:count]).reshape(-1, 2).T
-        self._reliability = Reliability(scores, y)
-
-    def _estimate(self, p: Floats, quantiles: Floats) -> Estimate:
-        """Probabilities (n,) and their quantiles (n, q) as answers; NaN = refused."""
-        is_unknown = np.isnan(p)
-        return Estimate(
-            value=p,
-            levels=self.levels,
-            quantiles=np.where(is_unknown[:, None], np.nan, quantiles),
-            made_by=np.full(len(p), f"risk-{self._trees.fits}"),
-            refused=np.where(is_unknown, "no task has failed or succeeded yet", ""),
-        )
+    def _write(self, at: Integers, said: Floats, answer: Estimate) -> None:
+        """Put what was said, (n, 3), into these rows of the answer; NaN = refused."""
+        p, a, b = said.T
+        unknown = np.isnan(p)
+        answer.value[at] = p
+        answer.quantiles[at] = beta_quantiles(a, b, self.levels)
+        answer.made_by[at] = f"risk-{self._trees.fits}"
+        answer.refused[at] = np.where(unknown, "no task has failed or succeeded yet", "")
 
 
 def _opinions(shares: Floats, trees: Floats) -> Floats:
@@ -229,13 +185,6 @@ def _opinions(shares: Floats, trees: Floats) -> Floats:
     trees = np.where(np.isnan(trees), shares.mean(axis=1, keepdims=True), trees)
     both = chance(log_odds(trees).mean(axis=1, keepdims=True))
     return np.clip(np.hstack([shares, trees, both]), LEAST, 1.0 - LEAST)
-
-
-def _reweighed(weights: Floats, said: Floats, y: float) -> Floats:
-    """Weights after an outcome: by each one's likelihood, then a little shared among all."""
-    likely = said if y > 0.5 else 1.0 - said
-    weights = weights * np.maximum(likely, LEAST) ** _LEARNING
-    return (1.0 - _SHARED) * weights / weights.sum() + _SHARED / len(weights)
 
 
 def _nothing(n: int, levels: Floats) -> Estimate:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from headway.predict.counts import MEMORIES as MEMORIES
+from headway.predict.counts import book_of, empty, follow, grown, hashed, states_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from headway.protocols import Features
 
     Floats = NDArray[np.float64]
-    Keys = list[tuple[float, ...]]
+    Integers = NDArray[np.int64]
 
 LEVELS: Final[dict[str, tuple[str, ...]]] = {
     "all": (),
@@ -29,17 +31,10 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The hierarchy, coarse to fine, and what makes the key of each level."""
 
-MEMORIES: Final = ((1.0, 4.0), (0.97, 2.0), (0.75, 1.0))
-"""What each newer outcome leaves of the older ones' weight, and how many outcomes the coarser
-level's share is worth as a prior."""
-
 WIDTH: Final = 2 * len(LEVELS) * len(MEMORIES)
-"""Numbers told of a task: log odds of each level and memory, then the weight behind each."""
+"""Numbers told of a task: the share of each level and memory, then the weight behind each."""
 
-_PARTS: Final = ("user", "queue", "name", "cpus", "limit_s", "memory_requested_bytes")
-_PRIOR: Final = 0.1  # share of failures believed before anything ended
-_KEPT: Final = 256  # outcomes of a key that can be looked back on
-_STATE: Final = 1 + 2 * len(MEMORIES)  # clock, then weight and failures of each memory
+_LONGEST: Final = max(map(len, LEVELS.values()))
 _FINEST: Final = slice((len(LEVELS) - 1) * len(MEMORIES), len(LEVELS) * len(MEMORIES))
 
 
@@ -54,86 +49,58 @@ class Shares:
 
     def __init__(self) -> None:
         """Nothing counted yet."""
-        self._states: list[dict[tuple[float, ...], list[tuple[float, ...]]]] = [{} for _ in LEVELS]
-        self.clock = 0  # tasks that have ended, whatever their outcome
+        self._book = empty()
+        self._names: tuple[str, ...] = ()  # of the features that the columns are of
+        self._columns = np.zeros((0, 0), dtype=np.int64)
 
-    def keys(self, x: Features) -> list[Keys]:
-        """For each level the key of each row; unknown parts are a value of their own."""
-        values = x.values[:, [x.names.index(part) for part in _PARTS]]
-        rows = np.where(np.isnan(values), -1.0, values).tolist()
-        return [
-            [tuple([row[i] for i in places]) for row in rows]
-            for places in ([_PARTS.index(part) for part in parts] for parts in LEVELS.values())
-        ]
+    @property
+    def clock(self) -> int:
+        """How many tasks have ended, whatever their outcome."""
+        return int(self._book.used[-1])
 
-    def describe(self, keys: list[Keys], row: int, clock: float = np.inf) -> list[float]:
-        """Shrunken shares and weights (WIDTH,) of a row as of a clock; default: as of now."""
-        shares: list[float] = []
-        weights: list[float] = []
-        coarser = [_PRIOR] * len(MEMORIES)
-        for level, of_level in enumerate(keys):
-            states = self._states[level].get(of_level[row])
-            at = None
-            if states is not None:
-                place = len(states) if clock >= states[-1][0] else _place(states, clock)
-                at = states[place - 1] if place else None
-            for i, (_, k) in enumerate(MEMORIES):
-                weight, failures = (0.0, 0.0) if at is None else at[1 + 2 * i : 3 + 2 * i]
-                coarser[i] = (failures + k * coarser[i]) / (weight + k)
-                weights.append(weight)
-            shares += coarser
-        return shares + weights
+    def follow(
+        self, x: Features, kinds: Integers, rows: Integers, clocks: Floats, y: Floats
+    ) -> Floats:
+        """Shares and weights (events, WIDTH) as of the clocks, inf = now; LEARN counts its y then.
 
-    def count(self, keys: list[Keys], row: int, y: float) -> None:
-        """Take in the outcome of a row; NaN = it ended, but neither failed nor succeeded."""
-        self.clock += 1
-        if np.isnan(y):
-            return
-        for level, of_level in enumerate(keys):
-            states = self._states[level].setdefault(of_level[row], [])
-            last = states[-1] if states else (0.0,) * _STATE
-            state = [float(self.clock)]
-            for i, (kept, _) in enumerate(MEMORIES):
-                state += [kept * last[1 + 2 * i] + 1.0, kept * last[2 + 2 * i] + y]
-            states.append(tuple(state))
-            if len(states) > 2 * _KEPT:
-                del states[:-_KEPT]
+        kinds, rows of x, clocks and y (events,) in order of time; y NaN = neither failed nor
+        succeeded.
+        """
+        found = np.empty((len(kinds), WIDTH))
+        keys = np.empty((len(kinds), len(LEVELS)), dtype=np.uint64)
+        hashed(x.values, rows, self._columns_in(x.names), keys)
+        done = 0
+        while done < len(kinds):
+            done = follow(kinds, clocks, y, keys, self._book, done, found)
+            if done < len(kinds):
+                self._book = grown(self._book, len(LEVELS))
+        return found
 
     def save(self) -> dict[str, bytes]:
         """All counts as plain arrays, by file name."""
-        arrays: dict[str, Floats] = {"clock": np.array(float(self.clock))}
-        for level, (name, parts) in enumerate(LEVELS.items()):
-            book = self._states[level]
-            arrays[f"{name}.keys"] = np.array(list(book)).reshape(len(book), len(parts))
-            arrays[f"{name}.length"] = np.array([len(states) for states in book.values()])
-            flat = [state for states in book.values() for state in states]
-            arrays[f"{name}.states"] = np.array(flat).reshape(len(flat), _STATE)
+        keys, lengths, states = states_of(self._book)
         stream = io.BytesIO()
-        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(stream, keys=keys, lengths=lengths, states=states, clock=self.clock)
         return {"shares.npz": stream.getvalue()}
 
     @classmethod
     def load(cls, files: Mapping[str, bytes]) -> Shares:
         """Shares as they were saved."""
         own, arrays = cls(), np.load(io.BytesIO(files["shares.npz"]))
-        own.clock = int(arrays["clock"])
-        for level, name in enumerate(LEVELS):
-            lengths = arrays[f"{name}.length"].astype(int)
-            keys = [tuple(key) for key in arrays[f"{name}.keys"].tolist()]
-            keys = keys if LEVELS[name] else [()] * len(lengths)
-            states = [tuple(state) for state in arrays[f"{name}.states"].tolist()]
-            ends = np.cumsum(lengths).tolist()
-            begins = [0, *ends[:-1]]
-            cut = [states[a:b] for a, b in zip(begins, ends, strict=False)]
-            own._states[level] = dict(zip(keys, cut, strict=True))
+        own._book = book_of(
+            arrays["keys"], arrays["lengths"], arrays["states"], int(arrays["clock"])
+        )
         return own
+
+    def _columns_in(self, names: tuple[str, ...]) -> Integers:
+        """Where the parts of each level's key are among names (levels, longest), -1 = none."""
+        if self._names is not names:
+            places = [[names.index(part) for part in parts] for parts in LEVELS.values()]
+            self._columns = np.array([p + [-1] * (_LONGEST - len(p)) for p in places])
+            self._names = names
+        return self._columns
 
 
 def finest(described: Floats) -> Floats:
-    """The shares (n, memories) of the finest level from what `describe` told (n, WIDTH)."""
+    """The shares (n, memories) of the finest level from what `follow` told (n, WIDTH)."""
     return described[:, _FINEST]
-
-
-def _place(states: list[tuple[float, ...]], clock: float) -> int:
-    """How many of the states were there at a clock."""
-    return bisect_right(states, clock, key=lambda state: state[0])
