@@ -25,7 +25,7 @@ from headway.schedule.observation import (
     observe_task,
     view_of,
 )  # fmt: skip
-from headway.schedule.siblings import Siblings
+from headway.schedule.siblings import Siblings, nobody
 from headway.simulate.commit import ARRIVED, Line
 from headway.simulate.episode import MODE, Episode, advance, choose, may_start, restart
 from headway.simulate.play import logs_of, look, moment, play
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from headway.simulate.workload import Workload
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -69,6 +71,16 @@ class Course:
             return part, siblings
         fields = [values[kept] for values in siblings[:-1]]
         return part, Siblings._make([*fields, siblings.strength])
+
+
+def course_of(workload: Workload, order_s: Floats, backfill_s: Floats, windows: Ints) -> Course:
+    """A course of a workload in which policies are told order_s (n,) and requests are reserved."""
+    asked_s = workload.requested_s
+    jobs = Jobs(
+        workload.submit_s, workload.runtime_s, workload.procs, order_s, asked_s, backfill_s,
+        asked_s, workload.submit_s,
+    )  # fmt: skip
+    return Course(jobs, nobody(), workload.total_procs, windows)
 
 
 class Seen(NamedTuple):
