@@ -151,7 +151,12 @@ def main():
     show_batch("features in replay", lambda: History().replay(table), ROWS)
     show_batch("trees as quantiles", lambda: boosted.predict(x), ROWS)
     show_batch("trees, mixture, interval", lambda: predictor.predict(x), ROWS)
-    rows = [past.submit(task) for task in tasks]
+    risk = predictor_for("failure", NAMES)
+    risk.learn(x, np.arange(ROWS) % 4 // 3.0, known)
+    show_batch("risk of failing", lambda: risk.predict(x), ROWS)
+    print("| one task | median us | p99 us | least us | |")
+    show_single("risk of failing", micros(risk.predict, ones[:500]))
+    rows = [predictor.remember(past.submit(task)) for task in tasks]
     for task in tasks:
         past.start(task)
     calls = range(min(CALLS, predictor.rows_to_refit() - 1))

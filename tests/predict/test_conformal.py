@@ -69,6 +69,19 @@ def test_following_events_is_serving_and_learning_one_by_one():
             np.testing.assert_allclose(served.quantiles[row], alone)
 
 
+def test_what_is_remembered_is_learned_alike_by_one_that_was_saved_since():
+    rng, n = np.random.default_rng(2), 40
+    y, uncensored = np.exp(rng.normal(5.0, 1.0, n)), np.zeros(n, dtype=bool)
+    one, x = Conformal(Wrong()), rows(n)
+    parts = [one.remember(x.take(slice(i, i + 1))) for i in range(n)]
+    assert len({id(part.names) for part in parts}) == 1  # made once, not for each task
+    other = Conformal.load(one.save(), Wrong())
+    for predictor in (one, other):
+        for i, part in enumerate(parts):
+            predictor.learn(part, y[i : i + 1], uncensored[:1])
+    np.testing.assert_array_equal(one.predict(x).quantiles, other.predict(x).quantiles)
+
+
 def test_without_outcomes_the_word_of_the_wrapped_predictor_is_taken_with_caution():
     served = Conformal(Wrong(), levels=LEVELS.tolist()).predict(rows(3)).quantiles
     said = Wrong().predict(rows(3)).quantiles

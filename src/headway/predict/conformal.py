@@ -99,6 +99,8 @@ class Conformal:
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._base = base
+        # asked once: of a single update's time it would be a third
+        self._followed = base if isinstance(base, Followed) else None
         self._normal = _normal_scores(self.levels)
         self._nodes = _normal_scores(base.levels)
         self._believed = tuple(f"believed_{level:g}" for level in base.levels)
@@ -113,6 +115,8 @@ class Conformal:
         self._offsets = np.zeros((_KINDS, len(levels)))
         self._counts = np.zeros(_KINDS, dtype=np.int64)
         self._names: tuple[str, ...] = ()  # of the features that the places are of
+        self._plain: tuple[str, ...] = ()  # names without and with what is believed, made once
+        self._with_believed = self._believed
         self._places = np.zeros(0, dtype=np.int64)
 
     def predict(self, x: Features) -> Estimate:
@@ -128,8 +132,10 @@ class Conformal:
         `learn` has to ask the wrapped predictor again, which knows more by then.
         """
         logs = np.log1p(self._base.predict(x).quantiles)
-        names = (*x.names, *self._believed)
-        return Features(names, np.concatenate([x.values, logs], 1), x.keys, x.at_s, x.version)
+        if self._plain is not x.names:
+            self._plain, self._with_believed = x.names, (*x.names, *self._believed)
+        values = np.concatenate([x.values, logs], 1)
+        return Features(self._with_believed, values, x.keys, x.at_s, x.version)
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Calibrate on outcomes, then hand them on."""
@@ -224,8 +230,8 @@ class Conformal:
         believed (n, q): the log quantiles that were served before, NaN = asked for anew; those
         that are served now are written into it.
         """
-        if isinstance(self._base, Followed):
-            base, learned = self._base.follow(x, kinds, rows, y, censored)
+        if self._followed is not None:
+            base, learned = self._followed.follow(x, kinds, rows, y, censored)
         else:
             base = self._base.predict(x)
             learned = np.log1p(base.quantiles)
@@ -241,7 +247,9 @@ class Conformal:
         q = len(self._believed)
         if x.names[-q:] != self._believed:
             return x, np.full((len(x), q), np.nan)
-        return Features(x.names[:-q], x.values[:, :-q], x.keys, x.at_s, x.version), x.values[:, -q:]
+        if self._with_believed is not x.names:
+            self._plain, self._with_believed = x.names[:-q], x.names
+        return Features(self._plain, x.values[:, :-q], x.keys, x.at_s, x.version), x.values[:, -q:]
 
     def _serve(
         self, x: Features, kinds: Integers, rows: Integers, y: Floats, base: Estimate,
