@@ -12,7 +12,7 @@ LAYERS = [
     ["observe", "store", "features", "predict", "forecast", "anomaly", "schedule", "guard"],
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
-    ["engine", "cycle", "executor", "optimize", "tuning"],
+    ["engine", "cycle", "executor", "optimize", "tuning", "training"],
     ["configuration"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],

@@ -18,6 +18,7 @@ import polars as pl
 from headway.errors import ConfigError, NotEnoughData
 from headway.history import tasks_of
 from headway.predict import save
+from headway.schedule.learned import BACKFILL_LEVEL
 from headway.simulate import compare
 from headway.simulate.workload import Workload, workload_from
 from headway.store.models import ModelMeta
@@ -145,11 +146,12 @@ def simulate_trace(
         tasks = tasks.head(10_000)  # as published: the first 10,000 lines of a trace
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
     _say_what_was_assumed(facts[0], tasks, workload)
-    predicted_s = None
+    predicted_s, backfill_s = None, None
     if "predicted" in runtimes:
         what = "Replaying runtimes"
         replayed = replay(tasks, "runtime_s", orders=True, progress=partial(progress, what))
         predicted_s = recommend.value_of(workload, replayed.estimate)
+        backfill_s = recommend.quantile_of(workload, replayed.estimate, BACKFILL_LEVEL)
     return compare.rows(
         workload,
         policies,
@@ -158,6 +160,7 @@ def simulate_trace(
         protocol=protocol,
         backfills=(backfill,) if backfill else (),
         predicted_s=predicted_s,
+        backfill_s=backfill_s,
         start=start,
         jobs=jobs,
         progress=lambda _, share: progress("Simulating", share),

@@ -25,7 +25,7 @@ from headway.schedule.observation import (
     observe_task,
     view_of,
 )  # fmt: skip
-from headway.schedule.siblings import Siblings, nobody
+from headway.schedule.siblings import Siblings, nobody, siblings_of
 from headway.simulate.commit import ARRIVED, Line
 from headway.simulate.episode import MODE, Episode, advance, choose, may_start, restart
 from headway.simulate.play import logs_of, look, moment, play
@@ -80,7 +80,10 @@ def course_of(workload: Workload, order_s: Floats, backfill_s: Floats, windows: 
         workload.submit_s, workload.runtime_s, workload.procs, order_s, asked_s, backfill_s,
         asked_s, workload.submit_s,
     )  # fmt: skip
-    return Course(jobs, nobody(), workload.total_procs, windows)
+    siblings = nobody()
+    if len(workload.user):
+        siblings = siblings_of(workload.user, workload.procs, asked_s, order_s)
+    return Course(jobs, siblings, workload.total_procs, windows)
 
 
 class Seen(NamedTuple):

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.errors import ConfigError, NotEnoughData
+from headway.schedule.learned import PREFIX, learned_named
 from headway.schedule.rules import RULES, order_by, rule_named
 from headway.simulate.kernel import simulate
 from headway.simulate.metrics import metrics
+from headway.simulate.play import simulate_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from headway.simulate.workload import Workload
 
     Floats = NDArray[np.float64]
+    Believed = tuple[Floats, Floats, Floats]  # runtimes to order, to reserve and to backfill by
 
 STARTS: Final = (1981, 2756, 4299, 8850, 3316, 2714, 5228, 7762, 4022, 7085)
 SEQUENCE: Final = 1024
@@ -38,35 +41,42 @@ def rows(
     backfills: Sequence[str] = (),
     predicted_s: Floats | None = None,
     reserve_s: Floats | None = None,
+    backfill_s: Floats | None = None,
     start: int = 0,
     jobs: int = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each policy, kind of runtimes and kind of backfilling.
 
-    policies: names of rules, or "all"; backfills: easy, reserve, none, or () = those of the
-    protocol. With "predicted" runtimes the rule orders by predicted_s (n,) and room is reserved by
-    reserve_s (n,; None = as requested). The protocol "rlscheduler" gives means over its ten
+    policies: names of rules, learned:PATH, learned:default or "all" rules; backfills: easy,
+    reserve, none, or () = those of the protocol. With "predicted" runtimes the rule orders by
+    predicted_s (n,) and room is reserved by
+    reserve_s (n,; None = as requested); a learned policy backfills by backfill_s (n,; None = as
+    reserved). The protocol "rlscheduler" gives means over its ten
     sequences, each on an empty machine; jobs > 0 simulates that many from `start` instead.
     clock: seconds; what it takes to compile is not counted.
     """
-    names = list(RULES) if "all" in policies else [rule_named(name).name for name in policies]
+    names = list(RULES) if "all" in policies else list(policies)
+    ordered = {name: _starter(name) for name in names}
     backfills = _checked(protocol, runtimes, backfills)
     parts = _parts(workload, protocol, start, jobs)
     if "predicted" in runtimes and predicted_s is None:
         raise NotEnoughData("runtimes were not predicted: leave predicted out of runtimes")
-    order_s = {"requested": workload.requested_s, "true": workload.runtime_s}
-    kept_s = dict(order_s)
+    asked_s, true_s = workload.requested_s, workload.runtime_s
+    believed = {
+        kind: (known_s, known_s, known_s)
+        for kind, known_s in (("requested", asked_s), ("true", true_s))
+    }
     if predicted_s is not None:
-        order_s["predicted"] = predicted_s
-        kept_s["predicted"] = workload.requested_s if reserve_s is None else reserve_s
+        kept_s = asked_s if reserve_s is None else reserve_s
+        believed["predicted"] = (predicted_s, kept_s, kept_s if backfill_s is None else backfill_s)
     wanted = [(b, kind, name) for b in backfills for kind in runtimes for name in names]
     found = []
     for done, (backfill, kind, name) in enumerate(wanted):
         if progress is not None:
             progress(f"simulate {name}", done / len(wanted))
         measured = _measure(
-            workload, parts, name, order_s[kind], kept_s[kind], _mode(protocol, backfill), clock
+            workload, parts, ordered[name], believed[kind], _mode(protocol, backfill), clock
         )
         found.append(
             {"policy": name, "runtimes": kind, "protocol": protocol, "backfill": backfill}
@@ -107,12 +117,33 @@ def _parts(workload: Workload, protocol: str, start: int, jobs: int) -> list[sli
     return [slice(at, at + SEQUENCE) for at in STARTS]
 
 
+def _starter(name: str) -> Callable[[Workload, Believed, str], Floats]:
+    """What simulates a policy by its name: a rule or a learned order."""
+    if name.startswith(PREFIX):
+        network = learned_named(name).network
+
+        def by_network(tasks: Workload, believed: Believed, mode: str) -> Floats:
+            order_s, reserve_s, backfill_s = believed
+            return simulate_network(
+                tasks, network, order_s, reserve_s, backfill_s=backfill_s, backfill=mode
+            )
+
+        return by_network
+    rule = rule_named(name)
+
+    def by_rule(tasks: Workload, believed: Believed, mode: str) -> Floats:
+        order_s, reserve_s, _ = believed
+        order = order_by(rule, order_s, tasks.procs, tasks.submit_s)
+        return simulate(tasks, order, reserve_s, backfill=mode)
+
+    return by_rule
+
+
 def _measure(
     workload: Workload,
     parts: Sequence[slice],
-    policy: str,
-    order_s: Floats,
-    reserve_s: Floats,
+    starts: Callable[[Workload, Believed, str], Floats],
+    believed: Believed,
     mode: str,
     clock: Callable[[], float],
 ) -> dict[str, Any]:
@@ -120,8 +151,8 @@ def _measure(
 
     def run(part: slice) -> tuple[Workload, Floats]:
         tasks = workload.part(part.start, part.stop - part.start)
-        order = order_by(rule_named(policy), order_s[part], tasks.procs, tasks.submit_s)
-        return tasks, simulate(tasks, order, reserve_s[part], backfill=mode)
+        order_s, reserve_s, backfill_s = (values[part] for values in believed)
+        return tasks, starts(tasks, (order_s, reserve_s, backfill_s), mode)
 
     run(slice(0, 1))  # so that it is compiled
     began_s = clock()

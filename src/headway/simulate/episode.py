@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 reservation, spare_at = easy.reservation, easy.spare_at
 
-EASY, RESERVE, COMMIT = 0, 1, 2  # modes; the last two as RLScheduler backfills, or not
+EASY, RESERVE, COMMIT, HEADS = 0, 1, 2, 3
+"""Modes: textbook EASY; as RLScheduler backfills, or does not; EASY's heads without backfilling."""
 HEAD, BACKFILL, OVER = 0, 1, 2  # what is asked for
 PHASE, CHOSEN, SPARE, MODE = 0, 1, 2, 3
 
@@ -97,7 +98,7 @@ def advance(episode: Episode) -> bool:
     """Go on until there is something to choose; whether there is, else all has started."""
     stand, line = episode.stand, episode.line
     n = len(episode.jobs.submit_s)
-    if stand[MODE] != EASY:
+    if stand[MODE] == RESERVE or stand[MODE] == COMMIT:
         return _advance_line(episode)
     while True:
         only, found = -1, 0
@@ -123,7 +124,7 @@ def choose(episode: Episode, place: int) -> None:
     """Let the task at a place of the queue go next, which `may_start` allows."""
     stand, line, jobs = episode.stand, episode.line, episode.jobs
     j = line.waiting[place]
-    if stand[MODE] != EASY:
+    if stand[MODE] == RESERVE or stand[MODE] == COMMIT:
         if jobs.procs[j] > line.counts[FREE]:
             place = make_room(jobs, line, j, stand[MODE] == RESERVE)
         start(jobs, line, place)
@@ -212,8 +213,12 @@ def _reserve(episode: Episode, head: int) -> None:
     line, stand = episode.line, episode.stand
     running, free, needed = line.running, line.counts[FREE], episode.jobs.procs[head]
     now_s, size = line.now_s[0], line.running.size[0]
+    stand[PHASE], stand[CHOSEN], stand[SPARE] = BACKFILL, head, 0
+    episode.reserved_s[0] = now_s  # nothing ends in no time: nobody may go before
+    if stand[MODE] == HEADS:
+        return
     at_s, spare, is_sure = reservation(running.end_s, running.procs, size, free, needed, now_s)
     if not is_sure:
         spare = spare_at(at_s, running.slot_end_s, running.slot_procs, size, free, needed, now_s)
     episode.reserved_s[0] = at_s
-    stand[PHASE], stand[CHOSEN], stand[SPARE] = BACKFILL, head, spare
+    stand[SPARE] = spare

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from headway.errors import ConfigError
 from headway.schedule.compiled import bare, compiled
 from headway.schedule.network import FIRST, Network, score, shared
 from headway.schedule.observation import (
@@ -18,28 +19,63 @@ from headway.schedule.observation import (
     observe_task,
     view_of,
 )  # fmt: skip
-from headway.schedule.siblings import shift_of
+from headway.schedule.siblings import nobody, shift_of, siblings_of
 from headway.simulate.commit import FREE, WAITING
 from headway.simulate.episode import (
     BACKFILL,
+    COMMIT,
+    EASY,
+    HEADS,
     PHASE,
+    RESERVE,
     Episode,
     advance,
     choose,
     episode_of,
     may_start,
 )  # fmt: skip
+from headway.simulate.structures import Jobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headway.schedule.siblings import Siblings
-    from headway.simulate.structures import Jobs
+    from headway.simulate.workload import Workload
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 WIDE, MANY = len(FEATURES), len(COMMON)
+MODES: Final = {"easy": EASY, "reserve": RESERVE, "commit": COMMIT, "none": HEADS}
+"""The modes of an episode by the kernel's names of backfilling."""
+
+
+def simulate_network(
+    workload: Workload,
+    network: Network,
+    order_s: Floats,
+    reserve_s: Floats,
+    *,
+    backfill_s: Floats | None = None,
+    backfill: str = "easy",
+) -> Floats:
+    """When each task would have started, (n,), if a network chooses what goes next.
+
+    order_s (n,) are the runtimes that it is told, moved by what siblings turn out to take; the
+    others are those of `kernel.simulate`.
+    """
+    if backfill not in MODES:
+        raise ConfigError(f"backfill must be one of {', '.join(MODES)}, got {backfill}")
+    backfill_s = reserve_s if backfill_s is None else backfill_s
+    jobs = Jobs(
+        workload.submit_s, workload.runtime_s, workload.procs, order_s, reserve_s, backfill_s,
+        workload.requested_s, workload.submit_s,
+    )  # fmt: skip
+    siblings, users = nobody(), 0
+    if len(workload.user):
+        siblings = siblings_of(workload.user, workload.procs, workload.requested_s, order_s)
+        users = int(workload.user.max()) + 1
+    return play(jobs, siblings, users, workload.total_procs, MODES[backfill], network)[0]
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,7 +25,8 @@ class Workload:
     """n tasks in order of submission on a machine of total_procs equal processors.
 
     submit_s (n,) from the zero of the source, runtime_s (n,) > 0 as it came, requested_s (n,) > 0,
-    procs (n,) in [1, total_procs], rows (n,) = the row of each task in the table it came from.
+    procs (n,) in [1, total_procs], rows (n,) = the row of each task in the table it came from,
+    user (n,) = a code in [0, users) or -1, empty where nobody is known.
     """
 
     submit_s: Floats
@@ -34,6 +35,7 @@ class Workload:
     procs: Ints
     rows: Ints
     total_procs: int
+    user: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     assumed_runtime: int = 0  # tasks of unknown runtime that count as ASSUMED_S
     without_runtime: int = 0  # rows left out: it ran 0 s, or is not over
     without_procs: int = 0  # rows left out: processors not known or 0
@@ -56,6 +58,7 @@ class Workload:
             requested_s=self.requested_s[kept],
             procs=self.procs[kept],
             rows=self.rows[kept],
+            user=self.user[kept],
         )
 
 
@@ -83,6 +86,7 @@ def workload_from(tasks: pl.DataFrame, zero_s: float, total_procs: int) -> Workl
             requested_s=pl.col("limit_s"),
             procs=pl.max_horizontal("cpus_allocated", "cpus_requested").ceil().cast(pl.Int64),
             rows=pl.int_range(pl.len(), dtype=pl.Int64),
+            user=_user_codes(tasks),
         )
         .collect()
     )
@@ -102,9 +106,17 @@ def workload_from(tasks: pl.DataFrame, zero_s: float, total_procs: int) -> Workl
         requested_s=requested.to_numpy().astype(np.float64),
         procs=jobs["procs"].to_numpy().astype(np.int64),
         rows=jobs["rows"].to_numpy().astype(np.int64),
+        user=jobs["user"].to_numpy().astype(np.int64),
         total_procs=total_procs,
         assumed_runtime=int(jobs["is_assumed"].sum()),
         without_runtime=int((~has_runtime).sum()),
         without_procs=int((has_runtime & ~has_procs).sum()),
         too_wide=int((has_runtime & ~fits).sum()),
     )
+
+
+def _user_codes(tasks: pl.DataFrame) -> pl.Expr:
+    """A code for each user, in order of their names; -1 = not known."""
+    if "user" not in tasks.columns:
+        return pl.lit(-1, dtype=pl.Int64)
+    return pl.col("user").rank("dense").cast(pl.Int64).sub(1).fill_null(-1)

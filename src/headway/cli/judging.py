@@ -1,0 +1,155 @@
+"""Commands that take a history in, or judge by it: import, optimize, simulate, replay."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headway.cli.answers import answer, progress_bars
+from headway.cli.options import (
+    HOME,
+    Cluster,
+    Columns,
+    Format,
+    Histories,
+    Home,
+    Json,
+    Procs,
+    Seed,
+    make_writable,
+    models_of,
+    names,
+    open_histories,
+    prices_of,
+    store_of,
+)
+
+
+def import_(
+    history: Histories,
+    format: Format = "",
+    map: Columns = "",
+    procs: Procs = 0,
+    cluster: Cluster = "",
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """Take history files into the log; the same file again adds nothing."""
+    from headway.history import take_in
+    from headway.report.screen import records_screen
+
+    with progress_bars() as progress:
+        traces = open_histories(history, format, map, procs, cluster)
+        records = take_in(traces, store_of(home), time.time(), progress)
+    answer({"records": records, "home": str(home)}, as_json, lambda d: records_screen(d["records"]))
+
+
+def optimize(
+    history: Histories,
+    format: Format = "",
+    map: Columns = "",
+    procs: Procs = 0,
+    cluster: Cluster = "",
+    price_core_hour: Annotated[float | None, typer.Option(help="Price of a core-hour.")] = None,
+    price_gb_hour: Annotated[float | None, typer.Option(help="Price of a GB-hour.")] = None,
+    currency: Annotated[str, typer.Option(help="What prices are in.")] = "",
+    home: Home = HOME,
+    report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    as_json: Json = False,
+) -> None:
+    """Show what a history would have saved, and leave trained models behind."""
+    from headway.history import history_of, take_in
+    from headway.optimize import keep_models
+    from headway.optimize import optimize as judge
+    from headway.report.page import write_report
+    from headway.report.screen import summary_screen
+
+    began = time.perf_counter()
+    make_writable(report)
+    prices, coverage = prices_of(home, price_core_hour, price_gb_hour, currency)
+    with progress_bars() as progress:
+        store = store_of(home)
+        traces = open_histories(history, format, map, procs, cluster)
+        records = take_in(traces, store, time.time(), progress)
+        tasks, facts = history_of(traces, store)
+        done = judge(tasks, facts, prices=prices, coverage=coverage, progress=progress)
+        versions = keep_models(done, models_of(home), time.time())
+    document = {
+        "records": records,
+        **done.summary,
+        "models": versions,
+        "home": str(home),
+        "report": str(report / "index.html"),
+        "seconds": time.perf_counter() - began,
+    }
+    write_report(document, report)
+    answer(document, as_json, summary_screen)
+
+
+def simulate(
+    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="A history file.")],
+    procs: Procs = 0,
+    policy: Annotated[
+        str, typer.Option(help="Names joined by commas, learned:PATH, or all rules.")
+    ] = "all",
+    runtimes: Annotated[
+        str, typer.Option(help="requested, predicted, true, joined by commas.")
+    ] = "requested",
+    protocol: Annotated[str, typer.Option(help="whole or rlscheduler.")] = "whole",
+    backfill: Annotated[str, typer.Option(help="easy, reserve or none.")] = "",
+    start: Annotated[int, typer.Option(help="First job of a slice, from 0.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Jobs of a slice; 0 = all.")] = 0,
+    format: Format = "",
+    map: Columns = "",
+    as_json: Json = False,
+) -> None:
+    """Replay a trace under scheduling policies; one row for each policy and kind of runtimes."""
+    from headway.optimize import simulate_trace
+    from headway.report.screen import table_screen
+
+    with progress_bars() as progress:
+        opened = open_histories([trace], format, map, procs, "")[0]
+        rows = simulate_trace(
+            opened,
+            policies=names(policy),
+            runtimes=names(runtimes),
+            protocol=protocol,
+            backfill=backfill,
+            start=start,
+            jobs=jobs,
+            progress=progress,
+        )
+    answer(rows, as_json, table_screen)
+
+
+def replay(
+    history: Histories,
+    target: Annotated[str, typer.Option(help="runtime, memory or failure.")] = "memory",
+    protocol: Annotated[str, typer.Option(help="causal, causal-at-start or sizey.")] = "causal",
+    months: Annotated[bool, typer.Option("--months", help="One row for each month too.")] = False,
+    members: Annotated[
+        str, typer.Option(help="More of xgboosted, neural, stream, online, gaussian.")
+    ] = "",
+    seed: Seed = 1996,
+    probes: Annotated[int, typer.Option(help="Tasks of a new kind that run before the rest.")] = 0,
+    format: Format = "",
+    map: Columns = "",
+    as_json: Json = False,
+) -> None:
+    """Predict every task of a history at its submission, beside the published methods.
+
+    Memory: how often the first allocation is enough and what it wastes; runtime: how far off.
+    """
+    from headway.optimize import replay_histories
+    from headway.report.replay_screen import replay_screen
+
+    with progress_bars() as progress:
+        traces = open_histories(history, format, map, 0, "")
+        rows = replay_histories(
+            traces, target=target, protocol=protocol, months=months, seed=seed, probes=probes,
+            progress=progress, extras=names(members) if members else (),
+        )  # fmt: skip
+    answer(rows, as_json, replay_screen)

@@ -1,0 +1,28 @@
+"""What training a scheduler gave: weights, what they cost, and how they became better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """Weights (SIZE,) chosen on validation windows, and the way to them.
+
+    curve: (decisions so far, validation) pairs; validation is the geometric mean over windows of
+    the mean bounded slowdown over that of the rule it started from: below 1 is better.
+    """
+
+    weights: NDArray[np.float64]
+    decisions: int
+    curve: list[tuple[int, float]]
+
+    @property
+    def validation(self) -> float:
+        """The best of the curve."""
+        return min((value for _, value in self.curve), default=float("nan"))
