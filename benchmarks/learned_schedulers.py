@@ -1,0 +1,152 @@
+"""Does one learned policy, the same weights for all traces, beat the rules on what it never saw?
+
+`learned_schedulers.py [--policy FILE] [--cache DIR] TRACE ..`: each trace is replayed causally and
+judged on the last 30 % of its time under textbook EASY. Beside the policy (predicted runtimes, its
+own order): the best standard rule with requested runtimes and with the same predicted ones, each
+chosen in hindsight on those 30 %, Headway's own plan chosen on the first 30 %, and clairvoyant
+AREAxT. Paired differences are over weeks of the judged part, since tasks of one week are alike.
+With --cache, what was predicted is kept and read again.
+
+`learned_schedulers.py --train FILE --decisions N --seed S --cache DIR TRACE ..` first trains on the
+first 60 % of the time of all of them together, as `headway train scheduler` does.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from headway.history import open_traces, tasks_of
+from headway.schedule.learned import BACKFILL_LEVEL, DEFAULT, Learned, load_learned, save_learned
+from headway.schedule.rules import order_by, rule_named
+from headway.simulate.batch import course_of
+from headway.simulate.episode import EASY
+from headway.simulate.kernel import simulate
+from headway.simulate.play import simulate_network
+from headway.simulate.workload import workload_from
+from headway.stats import bounded_slowdown
+from headway.train.search import search
+from headway.training import LONGEST, SHARE, TAUGHT
+from headway.verify import recommend
+from headway.verify.replay import replay
+
+JUDGED = 0.7  # of the time, after which policies are judged
+WEEK_S = 7 * 86400.0
+RESAMPLES = 10_000
+
+
+def predicted(path, cache):
+    """A workload, the median and the backfill quantile of each task's runtime."""
+    tasks, facts = tasks_of(open_traces([path]), lambda what, share: None)
+    workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
+    kept = cache / f"{path.name}.npz" if cache else None
+    if kept is None or not kept.exists():
+        estimate = replay(tasks, "runtime_s", orders=True).estimate
+        value_s = recommend.value_of(workload, estimate)
+        upper_s = recommend.quantile_of(workload, estimate, BACKFILL_LEVEL)
+        if kept is None:
+            return workload, value_s, upper_s
+        np.savez(kept, value_s=value_s, upper_s=upper_s)
+    with np.load(kept) as found:
+        return workload, found["value_s"], found["upper_s"]
+
+
+def share_of_time(workload):
+    """Where each task lies in the time of its trace, (n,) in [0, 1]."""
+    submit_s = workload.submit_s
+    return (submit_s - submit_s[0]) / (submit_s[-1] - submit_s[0])
+
+
+def trained(known, decisions, seed, resume):
+    """Weights from the first SHARE of all traces; the last part of that only chooses."""
+    taught, chosen = [], []
+    for workload, value_s, upper_s in known:
+        at = share_of_time(workload)
+        cut, end = (int(np.searchsorted(at, share)) for share in (TAUGHT * SHARE, SHARE))
+        first = np.arange(0, cut - LONGEST + 1, LONGEST // 20)
+        taught.append(course_of(workload, value_s, upper_s, first))
+        later = np.arange(cut, end - LONGEST + 1, LONGEST)
+        chosen.append(course_of(workload, value_s, upper_s, later))
+    return search(
+        taught, chosen, LONGEST, mode=EASY, decisions=decisions, seed=seed, resume=resume,
+        progress=lambda share: print(f"\rtraining {share:.0%}", end="", flush=True) is None,
+    )  # fmt: skip
+
+
+def slowdown(workload, start_s):
+    """Bounded slowdown (n,) of each task."""
+    return bounded_slowdown(start_s - workload.submit_s, workload.runtime_s)
+
+
+def best_rule(workload, order_s, late):
+    """The standard rule with the lowest mean slowdown of the judged part, in hindsight."""
+    found = {}
+    for name in recommend.STANDARD:
+        order = order_by(rule_named(name), order_s, workload.procs, workload.submit_s)
+        found[name] = slowdown(workload, simulate(workload, order, workload.requested_s))
+    name = min(found, key=lambda name: found[name][late].mean())
+    return name, found[name]
+
+
+def paired(workload, mine, other, late, seed=0):
+    """95 % interval of the mean difference over tasks, by resampling weeks of the judged part."""
+    weeks = ((workload.submit_s[late] - workload.submit_s[late][0]) // WEEK_S).astype(int)
+    sums = np.bincount(weeks, weights=(mine - other)[late])
+    counts = np.bincount(weeks)
+    picks = np.random.default_rng(seed).integers(0, len(sums), (RESAMPLES, len(sums)))
+    means = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
+    return np.quantile(means, [0.025, 0.975])
+
+
+def judge(path, known, policies):
+    """Print the rows of one trace."""
+    workload, value_s, upper_s = known
+    late = share_of_time(workload) >= JUDGED
+    rows = {}
+    name, rows["best rule, requested"] = best_rule(workload, workload.requested_s, late)
+    other, rows["best rule, predicted"] = best_rule(workload, value_s, late)
+    order = order_by(rule_named("areaxt"), workload.runtime_s, workload.procs, workload.submit_s)
+    rows["clairvoyant"] = slowdown(workload, simulate(workload, order, workload.runtime_s))
+    for policy in policies:
+        start_s = simulate_network(
+            workload, policy.network, value_s, workload.requested_s, backfill_s=upper_s
+        )
+        rows[f"learned, seed {policy.seed}"] = slowdown(workload, start_s)
+    print(f"\n{path.name}, last 30 %: {late.sum():,} tasks; rules: {name}, {other}")
+    print("| what | mean bounded slowdown | of the gap closed | less the predicted rule (95 %) |")
+    print("|---|---|---|---|")
+    first, best = rows["best rule, requested"][late].mean(), rows["clairvoyant"][late].mean()
+    for what, mine in rows.items():
+        low, high = paired(workload, mine, rows["best rule, predicted"], late)
+        closed = (first - mine[late].mean()) / (first - best)
+        print(f"| {what} | {mine[late].mean():.2f} | {closed:.0%} | {low:+.2f} to {high:+.2f} |")
+
+
+def main():
+    """Train if asked, then judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("traces", nargs="+", type=Path)
+    parser.add_argument("--policy", nargs="*", type=Path, default=[DEFAULT])
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--train", type=Path)
+    parser.add_argument("--decisions", type=int, default=20_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    known = [predicted(path, given.cache) for path in given.traces]
+    if given.train:
+        resume = given.train.with_name(given.train.name + ".search.npz")
+        found = trained(known, given.decisions, given.seed, resume)
+        learned = Learned(
+            weights=found.weights, algo="search", seed=given.seed, decisions=found.decisions,
+            backfill="easy", trained_on=", ".join(path.name for path in given.traces),
+            validation={"ratio": found.validation, "curve": found.curve},
+        )  # fmt: skip
+        save_learned(learned, given.train)
+        print(f"\n{found.decisions:,} decisions; validation {found.validation:.3f}")
+        given.policy = [given.train]
+    for path, one in zip(given.traces, known, strict=True):
+        judge(path, one, [load_learned(policy) for policy in given.policy])
+
+
+if __name__ == "__main__":
+    main()
