@@ -29,6 +29,7 @@ from headway.schedule.siblings import Siblings, nobody, siblings_of
 from headway.simulate.commit import ARRIVED, Line
 from headway.simulate.episode import MODE, Episode, advance, choose, may_start, restart
 from headway.simulate.play import logs_of, look, moment, play
+from headway.simulate.promises import Promises
 from headway.simulate.structures import Heap, Jobs, Running
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ def _blank(n_envs: int, jobs: int, room: int, mode: int) -> Episode:
         zeros(jobs, 2),
         stand,
         zeros(1),
+        Promises(zeros(0), zeros(1), zeros(0), whole(0), whole(0), whole(2)),
     )  # fmt: skip
 
 
@@ -225,6 +227,7 @@ def _load(state: Episode, i: int, jobs: Jobs, siblings: Siblings) -> None:
 def _at(state: Episode, i: int) -> Episode:
     """The i-th of N simulations."""
     jobs, siblings, line, running = state.jobs, state.siblings, state.line, state.line.running
+    promises = state.promises
     return Episode(
         Jobs(
             jobs.submit_s[i], jobs.runtime_s[i], jobs.procs[i], jobs.order_s[i],
@@ -248,6 +251,10 @@ def _at(state: Episode, i: int) -> Episode:
         state.learned[i],
         state.stand[i],
         state.reserved_s[i],
+        Promises(
+            promises.shadow_s[i], promises.bound_s[i], promises.due_s[i], promises.task[i],
+            promises.room[i], promises.made[i],
+        ),
     )  # fmt: skip
 
 

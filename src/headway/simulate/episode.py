@@ -20,6 +20,7 @@ from headway.schedule.compiled import bare, compiled
 from headway.schedule.siblings import KEPT, weight_of
 from headway.simulate import structures
 from headway.simulate.commit import ARRIVED, FREE, WAITING, Line, make_room, move, start
+from headway.simulate.promises import Promises, allows, next_due, overdue, renew
 from headway.simulate.structures import Jobs, pop, push, release_ended
 
 if TYPE_CHECKING:
@@ -48,10 +49,13 @@ class Episode(NamedTuple):
     learned: Floats  # (n, 2) weight and weighted sum of log runtimes of siblings seen while waiting
     stand: Ints  # (4,) phase, the head, processors spare at its reservation, mode
     reserved_s: Floats  # (1,) when the head is believed to start
+    promises: Promises  # the bound on starvation, in mode EASY and HEADS
 
 
 @compiled
-def episode_of(jobs: Jobs, siblings: Siblings, total_procs: int, mode: int) -> Episode:
+def episode_of(
+    jobs: Jobs, siblings: Siblings, promises: Promises, total_procs: int, mode: int
+) -> Episode:
     """A simulation of n tasks on an empty machine, before its first event."""
     n = len(jobs.submit_s)
     room = min(n, total_procs)
@@ -64,7 +68,7 @@ def episode_of(jobs: Jobs, siblings: Siblings, total_procs: int, mode: int) -> E
     )
     return Episode(
         jobs, siblings, line, structures.heap_of(room), np.zeros((len(siblings.user), 2)),
-        np.array([HEAD, -1, 0, mode]), np.zeros(1),
+        np.array([HEAD, -1, 0, mode]), np.zeros(1), promises,
     )  # fmt: skip
 
 
@@ -79,15 +83,19 @@ def restart(episode: Episode, total_procs: int) -> None:
     episode.ends.size[0] = 0
     episode.learned[:] = 0.0
     episode.stand[PHASE] = HEAD
+    episode.promises.made[0] = 0
 
 
 @bare
 def may_start(episode: Episode, place: int) -> bool:
     """Whether the task at a place of the queue may be chosen in this phase."""
+    jobs, line, j = episode.jobs, episode.line, episode.line.waiting[place]
+    fits = jobs.procs[j] <= line.counts[FREE]
+    if fits and _is_bound(episode) and not allows(episode.promises, jobs, line.now_s[0], j):
+        return False
     if episode.stand[PHASE] == HEAD:
         return True
-    jobs, line, j = episode.jobs, episode.line, episode.line.waiting[place]
-    if j == episode.stand[CHOSEN] or jobs.procs[j] > line.counts[FREE]:
+    if j == episode.stand[CHOSEN] or not fits:
         return False
     window_s = episode.reserved_s[0] - line.now_s[0]
     return jobs.backfill_s[j] <= window_s or jobs.procs[j] <= episode.stand[SPARE]
@@ -101,19 +109,18 @@ def advance(episode: Episode) -> bool:
     if stand[MODE] == RESERVE or stand[MODE] == COMMIT:
         return _advance_line(episode)
     while True:
+        _keep_promises(episode)
         only, found = -1, 0
-        if stand[PHASE] == BACKFILL:
+        if stand[PHASE] == BACKFILL or _something_fits(episode):
             for place in range(line.counts[WAITING]):
                 if may_start(episode, place):
                     only, found = place, found + 1
-        elif _something_fits(episode):
-            only, found = 0, line.counts[WAITING]
         if found > 1:
             return True
         if found == 1:
             choose(episode, only)
             continue
-        if line.counts[ARRIVED] == n and episode.ends.size[0] == 0:
+        if line.counts[ARRIVED] == n and line.counts[WAITING] == 0 and episode.ends.size[0] == 0:
             stand[PHASE] = OVER
             return False
         _next_event(episode)
@@ -155,10 +162,31 @@ def _advance_line(episode: Episode) -> bool:
 
 
 @bare
+def _is_bound(episode: Episode) -> bool:
+    """Whether there is a bound on starvation."""
+    return len(episode.promises.shadow_s) > 0
+
+
+@bare
+def _keep_promises(episode: Episode) -> None:
+    """Start what was promised to start by now; one that does not fit becomes the head."""
+    line, stand = episode.line, episode.stand
+    while _is_bound(episode) and stand[PHASE] == HEAD:
+        place = overdue(episode.promises, line, line.counts[WAITING])
+        if place < 0:
+            return
+        choose(episode, place)
+
+
+@bare
 def _something_fits(episode: Episode) -> bool:
-    line = episode.line
+    """Whether a task that waits could start, as far as processors and promises go."""
+    line, jobs = episode.line, episode.jobs
     for place in range(line.counts[WAITING]):
-        if episode.jobs.procs[line.waiting[place]] <= line.counts[FREE]:
+        j = line.waiting[place]
+        if jobs.procs[j] <= line.counts[FREE] and (
+            not _is_bound(episode) or allows(episode.promises, jobs, line.now_s[0], j)
+        ):
             return True
     return False
 
@@ -171,6 +199,8 @@ def _next_event(episode: Episode) -> None:
     now_s = np.inf if line.counts[ARRIVED] == n else jobs.submit_s[line.counts[ARRIVED]]
     if ends.size[0] > 0:
         now_s = min(now_s, ends.key[0])
+    if _is_bound(episode):
+        now_s = min(now_s, next_due(episode.promises, line, line.counts[WAITING]))
     line.now_s[0] = now_s
     episode.stand[PHASE] = HEAD
     while line.counts[ARRIVED] < n and jobs.submit_s[line.counts[ARRIVED]] <= now_s:
@@ -185,6 +215,8 @@ def _next_event(episode: Episode) -> None:
         if len(episode.learned) > 0:
             _teach(episode, j)
     release_ended(line.running, line.start_s, jobs.runtime_s, now_s, ended)
+    if _is_bound(episode):
+        renew(episode.promises, jobs, line, line.counts[WAITING])
 
 
 @bare
@@ -205,6 +237,8 @@ def _start(episode: Episode, place: int) -> None:
     j = line.waiting[place]
     push(episode.ends, line.now_s[0] + jobs.runtime_s[j], j)
     start(jobs, line, place)
+    if _is_bound(episode):
+        renew(episode.promises, jobs, line, line.counts[WAITING])
 
 
 @bare

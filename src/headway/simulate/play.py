@@ -19,6 +19,7 @@ from headway.schedule.observation import (
     observe_task,
     view_of,
 )  # fmt: skip
+from headway.schedule.rules import order_by, rule_named
 from headway.schedule.siblings import nobody, shift_of, siblings_of
 from headway.simulate.commit import FREE, WAITING
 from headway.simulate.episode import (
@@ -34,6 +35,8 @@ from headway.simulate.episode import (
     episode_of,
     may_start,
 )  # fmt: skip
+from headway.simulate.kernel import simulate
+from headway.simulate.promises import Promises, promises_of
 from headway.simulate.structures import Jobs
 
 if TYPE_CHECKING:
@@ -58,11 +61,13 @@ def simulate_network(
     *,
     backfill_s: Floats | None = None,
     backfill: str = "easy",
+    bound_s: float | None = None,
 ) -> Floats:
     """When each task would have started, (n,), if a network chooses what goes next.
 
     order_s (n,) are the runtimes that it is told, moved by what siblings turn out to take; the
-    others are those of `kernel.simulate`.
+    others are those of `kernel.simulate`. bound_s: no task starts later than this after its start
+    under first come + EASY of the same workload (see simulate.promises); None = no bound.
     """
     if backfill not in MODES:
         raise ConfigError(f"backfill must be one of {', '.join(MODES)}, got {backfill}")
@@ -75,7 +80,14 @@ def simulate_network(
     if len(workload.user):
         siblings = siblings_of(workload.user, workload.procs, workload.requested_s, order_s)
         users = int(workload.user.max()) + 1
-    return play(jobs, siblings, users, workload.total_procs, MODES[backfill], network)[0]
+    mode, procs = MODES[backfill], workload.total_procs
+    if bound_s is None:
+        return play(jobs, siblings, users, procs, mode, network)[0]
+    if backfill not in ("easy", "none") or not bound_s >= 0.0:
+        raise ConfigError(f"a bound needs EASY and at least 0 s, got {backfill} and {bound_s}")
+    shadow = order_by(rule_named("fcfs"), order_s, workload.procs, workload.submit_s)
+    promises = promises_of(simulate(workload, shadow, workload.requested_s), bound_s, procs)
+    return play_bound(jobs, siblings, users, procs, mode, network, promises)[0]
 
 
 @compiled
@@ -83,7 +95,22 @@ def play(
     jobs: Jobs, siblings: Siblings, users: int, total_procs: int, mode: int, network: Network
 ) -> tuple[Floats, int]:
     """Start of each task (n,) if the highest score always goes next, and how many were chosen."""
-    episode = episode_of(jobs, siblings, total_procs, mode)
+    promises = promises_of(np.empty(0), np.inf, total_procs)
+    return play_bound(jobs, siblings, users, total_procs, mode, network, promises)
+
+
+@compiled
+def play_bound(
+    jobs: Jobs,
+    siblings: Siblings,
+    users: int,
+    total_procs: int,
+    mode: int,
+    network: Network,
+    promises: Promises,
+) -> tuple[Floats, int]:
+    """The same with a bound on starvation."""
+    episode = episode_of(jobs, siblings, promises, total_procs, mode)
     n = len(jobs.submit_s)
     view = view_of(n, min(n, total_procs), users)
     logs = logs_of(jobs)
