@@ -59,12 +59,13 @@ def test_following_events_is_serving_and_learning_one_by_one():
     kinds, events, x = kinds[order], (order % n), rows(n)
     uncensored = np.zeros(n, dtype=bool)
     served = Conformal(Wrong()).follow(x, kinds, events, y, uncensored)
-    one = Conformal(Wrong())
+    one, described = Conformal(Wrong()), {}
     for kind, row in zip(kinds.tolist(), events.tolist(), strict=True):
         part = slice(row, row + 1)
         if kind == LEARN:
-            one.learn(x.take(part), y[part], uncensored[part])
+            one.learn(described.get(row, x.take(part)), y[part], uncensored[part])
         else:
+            described[row] = one.remember(x.take(part))
             alone = one.predict(x.take(part)).quantiles[0]
             np.testing.assert_allclose(served.quantiles[row], alone)
 
@@ -160,3 +161,30 @@ def test_short_and_long_tasks_are_each_covered_as_promised():
         low, high = q[rows_judged, 3], q[rows_judged, 7]
         came = np.mean((y[rows_judged] >= low) & (y[rows_judged] <= high))
         assert abs(came - 0.8) < 0.03
+
+
+def test_no_answer_goes_a_few_times_beyond_all_that_was_seen():
+    # one outcome in ten is a thousand times longer than believed: offsets of 99 % run away
+    rng = np.random.default_rng(5)
+    n = 3_000
+    y = np.expm1(6.5 + 7.0 * (rng.random(n) < 0.1))
+    shell = Conformal(Wrong())
+    shell.learn(rows(n), y, np.zeros(n, dtype=bool))
+    assert shell.predict(rows(1)).quantiles[0, -1] < 6.0 * y.max()
+
+
+def test_an_outcome_is_held_against_what_was_served_not_against_today():
+    rng = np.random.default_rng(6)
+    n = 400
+    y = np.expm1(rng.normal(8.0, 0.5, n))
+    fresh, taught = Conformal(Wrong()), Conformal(Wrong())
+    taught.learn(rows(n), y, np.zeros(n, dtype=bool))
+    early, late = fresh.remember(rows(1)), taught.remember(rows(1))
+    assert early.names == late.names
+    first = early.names.index("promised_0.995")
+    assert late.values[0, first] > early.values[0, first]
+    long = np.full(1, np.expm1(8.5))  # beyond what the fresh one served, within what is served now
+    for described, offset in ((early, 1.0), (late, -1.0)):
+        before = taught._offsets.copy()
+        taught.learn(described, long, np.zeros(1, dtype=bool))
+        assert np.sign((taught._offsets - before)[0, -1]) == offset

@@ -135,24 +135,28 @@ def test_what_was_saved_answers_and_learns_the_same():
         second.learn(rest, Y[300:], UNCENSORED[300:])
 
 
-def mixture(guesses, log_y, bounds=None):
-    """Learn rows one after another, then serve the last; its quantile 0.5 and the counts."""
+def mixture(guesses, log_y, bounds=None, ways=(0, 0, 0), lasting=(0.0, 0.0, 0.0, 0.0), level=0.5):
+    """Learn rows one after another, then serve the last; its quantile, the counts, leader, value.
+
+    ways: where guesses far from history and those of tasks that last begin; lasting: see `past`.
+    """
     n, k = guesses.shape
     kinds, rows = np.array([LEARN] * n + [SERVE]), np.array([*range(n), n - 1])
-    sums, totals = np.zeros((1, k), dtype=np.float32), np.zeros(1)
+    sums, totals = np.zeros((2, k), dtype=np.float32), np.zeros(2)
     out = [np.full(n, np.nan), np.full((n, 1), np.nan), np.full((n, 1), np.nan), np.full(n, -1)]
     bounds = np.zeros(n, dtype=bool) if bounds is None else bounds
-    slots = np.zeros((n, 1), dtype=np.int64)
+    slots = np.tile([0, 1], (n, 1))
     follow(
-        kinds, rows, np.expm1(log_y), bounds, guesses, np.arange(k), slots, sums, totals,
-        np.array([1.0]), np.array([0.99]), np.zeros(2), np.array([0.5]), *out,
+        kinds, rows, np.expm1(log_y), bounds, guesses, np.arange(k), np.array(ways),
+        np.tile(lasting, (n, 1)), slots, sums, totals, np.ones(2), np.full(2, 0.99),
+        np.ones(2), np.zeros(2), np.array([level]), *out,
     )  # fmt: skip
-    return np.log1p(out[1][-1, 0]), sums[0], out[3][-1]
+    return np.log1p(out[1][-1, 0]), sums[0], out[3][-1], out[0][-1]
 
 
 def test_the_guess_that_was_right_gets_the_responsibility():
     guesses = np.tile([2.0, 5.0, 9.0], (50, 1))
-    middle, sums, leader = mixture(guesses, np.full(50, 5.0))
+    middle, sums, leader, _ = mixture(guesses, np.full(50, 5.0))
     assert middle == pytest.approx(5.0, abs=0.05)
     assert sums[1] > 0.99 * sums.sum()
     assert leader == 1
@@ -160,18 +164,45 @@ def test_the_guess_that_was_right_gets_the_responsibility():
 
 def test_a_guess_that_is_silent_is_neither_blamed_nor_asked():
     guesses = np.tile([2.0, np.nan, 9.0], (50, 1))
-    middle, sums, _ = mixture(guesses, np.full(50, 2.0))
+    middle, sums, *_ = mixture(guesses, np.full(50, 2.0))
     assert middle == pytest.approx(2.0, abs=0.1)
     assert sums[1] == 0.0
 
 
 def test_a_lower_bound_speaks_against_the_guesses_below_it_only():
     guesses = np.tile([2.0, 5.0, 9.0], (50, 1))
-    _, sums, _ = mixture(guesses, np.full(50, 4.0), np.ones(50, dtype=bool))
+    _, sums, *_ = mixture(guesses, np.full(50, 4.0), np.ones(50, dtype=bool))
     assert sums[0] < 0.01 * sums.sum()
     assert sums[1] == pytest.approx(sums[2], rel=0.01)
 
 
 def test_an_outcome_that_is_not_known_changes_nothing():
-    _, sums, _ = mixture(np.tile([2.0, 5.0], (3, 1)), np.full(3, np.nan))
+    _, sums, *_ = mixture(np.tile([2.0, 5.0], (3, 1)), np.full(3, np.nan))
     assert not sums.any()
+
+
+def test_a_guess_far_from_history_widens_the_quantiles_but_is_never_the_value():
+    guesses = np.tile([5.0, 9.0], (50, 1))
+    log_y = np.full(50, 9.0)  # the far guess is always right
+    assert mixture(guesses, log_y)[3] == pytest.approx(np.expm1(9.0), rel=1e-3)
+    middle, _, _, value = mixture(guesses, log_y, ways=(1, 2, 2))
+    assert middle > 8.5
+    assert value == pytest.approx(np.expm1(5.0), rel=1e-3)
+
+
+def test_tasks_that_outlast_all_that_ended_lengthen_the_next_one():
+    # 4 ended after e^5 s; 12 of the kind run, for e^7 s by now
+    beyond = [7.18, 7.69, 8.79] * 2
+    guesses, log_y = np.tile([5.0, *beyond], (4, 1)), np.full(4, 5.0)
+    few = mixture(guesses, log_y, ways=(1, 1, 7))
+    many = mixture(guesses, log_y, ways=(1, 1, 7), lasting=(4.0, 12.0, np.exp(7.0), np.exp(7.0)))
+    assert few[0] == pytest.approx(5.0, abs=0.1)
+    assert many[0] > 7.0
+    assert many[3] > np.exp(7.0)
+    assert many[1][1:].sum() == 0.0  # nothing is learned of how much longer they will last
+
+
+def test_tasks_that_run_for_less_than_others_took_change_little():
+    guesses, log_y = np.tile([5.0] + [2.2, 2.7, 3.8] * 2, (8, 1)), np.full(8, 5.0)
+    middle, *_ = mixture(guesses, log_y, ways=(1, 1, 7), lasting=(8.0, 12.0, 8.0, 8.0))
+    assert middle == pytest.approx(5.0, abs=0.3)

@@ -28,12 +28,17 @@ _OWN_FIRST: Final = 0.5  # its first step
 _MOST_SWING: Final = 0.3  # step of the correction times outcomes until it is felt
 _LEAST_SLOPE: Final = 0.02  # least growth of the log per unit of normal score
 _SPREADS: Final = (2.0, 5.0)  # bounds of log of highest over lowest fitted level
+_FURTHER: Final = math.log(4.0)  # how far an answer may go beyond all seen and the middle
+_FEW: Final = 100.0  # outcomes of which the largest says little
 _HEADROOMS: Final = (0.5, 2.0)  # bounds of log of the limit over the middle
 
-WHERE: Final = ("", "all.waiting", "all.running", "name", "user")
+WHERE: Final = (
+    "", "all.waiting", "all.running", "name", "user",
+    "name.waiting", "name.running", "user.waiting", "user.running",
+)  # fmt: skip
 """The columns that `follow` looks at; the first is the cap."""
 
-_CAP, _WAITING, _RUNNING, _NAME, _USER = range(5)
+_CAP, _WAITING, _, _NAME, _USER, _NAME_WAITING, _, _USER_WAITING, _ = range(9)
 
 
 @njit(cache=True)
@@ -89,7 +94,8 @@ def follow(
     kinds: Integers, rows: Integers, y: Floats, values: Floats, places: Integers,
     quantiles: Floats, before: Floats, nodes: Floats, middles: Floats, levels: Floats,
     normal: Floats, window: Floats, sorted_: Floats, n: Integers, now: Floats,
-    corrections: Floats, past: Floats, offsets: Floats, counts: Integers, step: float, out: Floats,
+    corrections: Floats, offsets: Floats, counts: Integers, step: float, largest: Floats,
+    promised: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Serve and learn rows in the order of the events.
 
@@ -97,11 +103,11 @@ def follow(
     not. quantiles and before (m, q): the wrapped predictor's at nodes when a row is served, and
     their logs just before it is learned. middles: bounds of log middles between groups.
     window, sorted_ (g, w) and n (g,) hold the scores of each group and how many came, the last one
-    those of all; now (g, q) is where they put the levels. past (m, q) remembers the corrections
-    after each of the last m outcomes: an outcome is held against those of its submission, `lag`
-    outcomes ago, not against today's; the longer that is, the smaller the step, or the correction
-    would swing ever wider. offsets (s, q) correct the tasks of one kind alone, counts (s,) how
-    many came of it. Written: out (m, levels) at a row's SERVE, elsewhere NaN.
+    those of all; now (g, q) is where they put the levels. corrections (q,) are of all tasks,
+    offsets (s, q) of one kind alone, counts (s,) how many came of it; the longer outcomes take to
+    come, the smaller their steps, or they would swing ever wider. largest (1,): log of the largest
+    outcome so far. promised (m, q): the scores that were served, against which an outcome is held
+    (NaN = those of now). Written: promised and out (m, q) at a row's SERVE, out elsewhere NaN.
     """
     out[:] = math.nan
     logs, at = np.empty(len(nodes)), np.empty(len(levels))
@@ -115,26 +121,29 @@ def follow(
                 logs[k] = math.log1p(quantiles[i, k])
             g, most = _rising_group(logs, nodes, middles, values[i], places)
             _place(normal, now, n, g, window.shape[1], at)
-            last = -np.inf
+            last, far = -np.inf, np.inf
+            if n[-1] > 0 and not math.isfinite(most):
+                far = max(largest[0], logs[np.argmin(np.abs(nodes))])
+                far += _FURTHER * (1.0 + _FEW / n[-1])
             for k in range(len(levels)):
-                z = at[k] + corrections[k] + offsets[kind, k]
-                last = max(last, _value_at(z, nodes, logs))
+                promised[i, k] = at[k] + corrections[k] + offsets[kind, k]
+                last = max(last, min(_value_at(promised[i, k], nodes, logs), far))
                 out[i, k] = min(max(math.expm1(last), 0.0), most)
         elif not (math.isnan(y[i]) or math.isnan(before[i, 0])):
             logs[:] = before[i]
             g, _ = _rising_group(logs, nodes, middles, values[i], places)
+            largest[0] = max(largest[0], math.log1p(max(y[i], 0.0)))
             z = _score_of(math.log1p(max(y[i], 0.0)), nodes, logs)
-            past[n[-1] % len(past)] = corrections
-            flying = _in_flight(values[i], places)
-            lag = min(flying, n[-1], len(past) - 1)
-            then = past[(n[-1] - lag) % len(past)]
-            moved = min(step, _MOST_SWING / (1.0 + flying))
+            moved = min(step, _MOST_SWING / (1.0 + _in_flight(values[i], places, _WAITING)))
             counts[kind] += 1
             closer = max(_OWN_STEP, _OWN_FIRST / counts[kind])
-            closer = min(closer, _MOST_SWING / (1.0 + flying))
+            closer = min(closer, _MOST_SWING / (1.0 + _in_flight(values[i], places, _NAME_WAITING)))
             _place(normal, now, n, g, window.shape[1], at)
             for k in range(len(levels)):
-                missed = levels[k] - (1.0 if z <= at[k] + then[k] + offsets[kind, k] else 0.0)
+                bound = promised[i, k]
+                if math.isnan(bound):
+                    bound = at[k] + corrections[k] + offsets[kind, k]
+                missed = levels[k] - (1.0 if z <= bound else 0.0)
                 corrections[k] += moved * missed
                 offsets[kind, k] += closer * missed
             for group in (g, len(window) - 1):
@@ -171,11 +180,19 @@ def _among(bounds: Bounds, value: float) -> int:
 
 
 @njit(cache=True)
-def _in_flight(task: Floats, places: Integers) -> int:
-    """About how many outcomes come between a task's submission and its own."""
-    if places[_WAITING] < 0:
+def _in_flight(task: Floats, places: Integers, waiting: int) -> int:
+    """About how many outcomes come between a task's submission and its own.
+
+    waiting: where in places the tasks that wait are, behind them those that run: of all, or of
+    the name, and then without a name of the user.
+    """
+    if places[waiting] < 0:
+        waiting = _WAITING  # not told of names: as if all were of one
+    if places[waiting] < 0:
         return 0
-    flying = task[places[_WAITING]] + task[places[_RUNNING]]
+    flying = task[places[waiting]] + task[places[waiting + 1]]
+    if waiting == _NAME_WAITING and math.isnan(flying):
+        flying = task[places[_USER_WAITING]] + task[places[_USER_WAITING + 1]]
     return 0 if math.isnan(flying) else int(flying)
 
 

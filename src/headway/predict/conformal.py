@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 """Levels that are served."""
 
-_PAST: Final = 4096
 _KINDS: Final = 1 << 13  # kinds of task that are told apart
 
 
@@ -103,7 +102,10 @@ class Conformal:
         self._followed = base if isinstance(base, Followed) else None
         self._normal = _normal_scores(self.levels)
         self._nodes = _normal_scores(base.levels)
-        self._believed = tuple(f"believed_{level:g}" for level in base.levels)
+        self._believed = (
+            *(f"believed_{level:g}" for level in base.levels),
+            *(f"promised_{level:g}" for level in levels),
+        )
         self._cap, self._middles = cap, tuple(middles)
         self._log_middles = np.log1p(np.array(self._middles, dtype=np.float64))
         g = groups(len(self._middles), bool(cap)) + 1  # the last one is of all
@@ -111,7 +113,7 @@ class Conformal:
         self._n = np.zeros(g, dtype=np.int64)
         self._now = np.tile(self._normal, (g, 1))
         self._corrections = np.zeros(len(levels))
-        self._past, self._step = np.zeros((_PAST, len(levels))), step
+        self._step, self._largest = step, np.zeros(1)
         self._offsets = np.zeros((_KINDS, len(levels)))
         self._counts = np.zeros(_KINDS, dtype=np.int64)
         self._names: tuple[str, ...] = ()  # of the features that the places are of
@@ -123,7 +125,8 @@ class Conformal:
         """The served levels for each row."""
         rows = np.arange(len(x), dtype=np.int64)
         base = self._base.predict(x)
-        return self._serve(x, np.zeros_like(rows), rows, base.value, base, base.quantiles)
+        nothing = np.empty((len(x), len(self._believed)))
+        return self._serve(x, np.zeros_like(rows), rows, base.value, base, nothing)
 
     def remember(self, x: Features) -> Features:
         """The same rows with what the wrapped predictor says of them now, for `learn` to look at.
@@ -131,10 +134,14 @@ class Conformal:
         An outcome should be held against what was believed at its submission. From plain rows
         `learn` has to ask the wrapped predictor again, which knows more by then.
         """
-        logs = np.log1p(self._base.predict(x).quantiles)
+        rows = np.arange(len(x), dtype=np.int64)
+        base = self._base.predict(x)
+        believed = np.empty((len(x), len(self._believed)))
+        believed[:, : len(self._nodes)] = np.log1p(base.quantiles)
+        self._serve(x, np.zeros_like(rows), rows, base.value, base, believed)
         if self._plain is not x.names:
             self._plain, self._with_believed = x.names, (*x.names, *self._believed)
-        values = np.concatenate([x.values, logs], 1)
+        values = np.concatenate([x.values, believed], 1)
         return Features(self._with_believed, values, x.keys, x.at_s, x.version)
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
@@ -198,9 +205,9 @@ class Conformal:
         stream = io.BytesIO()
         np.savez_compressed(
             stream, levels=self.levels, window=self._window, sorted=self._sorted, n=self._n,
-            now=self._now, corrections=self._corrections, past=self._past, offsets=self._offsets,
-            counts=self._counts, step=np.array(self._step), cap=np.array(self._cap),
-            middles=np.array(self._middles),
+            now=self._now, corrections=self._corrections, largest=self._largest,
+            offsets=self._offsets, counts=self._counts, step=np.array(self._step),
+            cap=np.array(self._cap), middles=np.array(self._middles),
         )  # fmt: skip
         return {"conformal.npz": stream.getvalue()} | self._base.save()
 
@@ -217,7 +224,8 @@ class Conformal:
             middles=arrays["middles"].tolist(),
         )
         own._window, own._sorted, own._n = arrays["window"], arrays["sorted"], arrays["n"]
-        own._now, own._corrections, own._past = arrays["now"], arrays["corrections"], arrays["past"]
+        own._now, own._corrections = arrays["now"], arrays["corrections"]
+        own._largest = arrays["largest"]
         own._offsets, own._counts = arrays["offsets"], arrays["counts"]
         return own
 
@@ -227,8 +235,8 @@ class Conformal:
     ) -> Estimate:  # fmt: skip
         """Events on rows of x up to a refit of the wrapped predictor, which then has learned.
 
-        believed (n, q): the log quantiles that were served before, NaN = asked for anew; those
-        that are served now are written into it.
+        believed (n, ..): the log quantiles and the scores that were served before, NaN = asked
+        for anew; those that are served now are written into it.
         """
         if self._followed is not None:
             base, learned = self._followed.follow(x, kinds, rows, y, censored)
@@ -237,10 +245,10 @@ class Conformal:
             learned = np.log1p(base.quantiles)
             ended = rows[kinds == LEARN]
             self._base.learn(x.take(ended), y[ended], censored[ended])
-        served = kinds == SERVE
-        believed[rows[served]] = np.log1p(base.quantiles[rows[served]])
-        before = np.where(np.isnan(believed), learned, believed)
-        return self._serve(x, kinds, rows, y, base, before)
+        served, q = rows[kinds == SERVE], len(self._nodes)
+        believed[served, :q] = np.log1p(base.quantiles[served])
+        believed[:, :q] = np.where(np.isnan(believed[:, :q]), learned, believed[:, :q])
+        return self._serve(x, kinds, rows, y, base, believed)
 
     def _split(self, x: Features) -> tuple[Features, Floats]:
         """Features without what was remembered in them, and that, (n, q); NaN = nothing."""
@@ -253,18 +261,19 @@ class Conformal:
 
     def _serve(
         self, x: Features, kinds: Integers, rows: Integers, y: Floats, base: Estimate,
-        before: Floats,
+        believed: Floats,
     ) -> Estimate:  # fmt: skip
-        """Events on rows of x: what the wrapped predictor says now and what it said of outcomes."""
+        """Events on rows of x: what the wrapped predictor says now and what was said before."""
         if self._names is not x.names:
             wanted = (self._cap, *WHERE[1:])
             self._places = np.array([x.names.index(w) if w in x.names else -1 for w in wanted])
             self._names = x.names
-        out = np.empty((len(x), len(self.levels)))
+        out, q = np.empty((len(x), len(self.levels))), len(self._nodes)
         follow(
-            kinds, rows, y, x.values, self._places, base.quantiles, before, self._nodes,
+            kinds, rows, y, x.values, self._places, base.quantiles, believed[:, :q], self._nodes,
             self._log_middles, self.levels, self._normal, self._window, self._sorted, self._n,
-            self._now, self._corrections, self._past, self._offsets, self._counts, self._step, out,
+            self._now, self._corrections, self._offsets, self._counts, self._step, self._largest,
+            believed[:, q:], out,
         )  # fmt: skip
         return Estimate(
             value=base.value.copy(),

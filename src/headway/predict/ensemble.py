@@ -30,6 +30,7 @@ LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.9
 
 _PRIOR: Final = np.array([1.0, 50.0, 50.0, 50.0, 50.0])  # outcomes that the wider context is worth
 _KEEP: Final = np.array([0.999, 0.99, 0.96, 0.94, 0.92])  # weight of an outcome after the next one
+_LOSSES: Final = np.array([[0.5, 1.5], [1.0, 1.0]])  # of a runtime, of a memory: see `mixture`
 _NEVER: Final = 2**62  # without members nothing is refitted
 _REFUSALS: Final = np.array(["", "neither history nor a request to go by"])
 
@@ -126,7 +127,7 @@ class Ensemble:
     ) -> tuple[Estimate, Floats]:
         """Events on rows of x while the members stay as they are."""
         n, q = len(x), len(self.levels)
-        guesses, slots = self._past.of(x, len(self._owners))
+        guesses, slots, lasting = self._past.of(x, len(self._owners))
         answers = [member.predict(x) for _, member in self._members]
         begin = len(self._past)
         for answer in answers:
@@ -134,8 +135,9 @@ class Ensemble:
         value, served, learned = np.empty(n), np.empty((n, q)), np.empty((n, q))
         leader = np.empty(n, dtype=np.int64)
         alone = follow(
-            kinds, rows, y, censored, guesses, self._owners, slots, self._sums, self._totals,
-            _PRIOR, _KEEP, self._mean, self.levels, value, served, learned, leader,
+            kinds, rows, y, censored, guesses, self._owners, self._past.ways, lasting, slots,
+            self._sums, self._totals, _PRIOR, _KEEP, _LOSSES[int(self._is_memory)], self._mean,
+            self.levels, value, served, learned, leader,
         )  # fmt: skip
         signs: list[Any] = [repeated("history-1", n), *(a.made_by for a in answers), ""]
         if alone >= 0:

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 
 from headway.predict.calibration import LEARN, SERVE
+from headway.predict.past import BEYOND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,19 +36,26 @@ _UNKNOWN: Final = 1.0  # log spread believed beside that of the guesses before a
 _LEAST_WEIGHT: Final = 1e-6
 _MEAN_OVER: Final = 2000.0  # outcomes over which the mean of the target is followed
 _BUCKETS: Final = 64
+_WAYS: Final = len(BEYOND)
+_UNKNOWN_FADES: Final = 0.75  # power of the number of outcomes that it falls with
 
 
 @njit(cache=True)
 def _weights(
-    guesses: Floats, slots: Integers, sums: Counts, totals: Floats, prior: Floats, w: Floats
-) -> None:
-    """Write the weights (k,) of a row's guesses in its chain of contexts into w."""
+    guesses: Floats, ways: Integers, slots: Integers, sums: Counts, totals: Floats, prior: Floats,
+    w: Floats,
+) -> None:  # fmt: skip
+    """Write the weights (k,) of a row's guesses in its chain of contexts into w.
+
+    Those of tasks that last have none: nothing is to be learned about how long they will.
+    """
     w[:] = 1.0 / len(w)
     for depth in range(len(slots)):
         own, worth = sums[slots[depth]], prior[depth]
         share = 1.0 / (totals[slots[depth]] + worth)
         for k in range(len(w)):
             w[k] = (own[k] + worth * w[k]) * share
+    w[ways[1] : ways[2]] = 0.0
     total = 0.0
     for k in range(len(w)):
         if math.isnan(guesses[k]):
@@ -58,18 +66,63 @@ def _weights(
 
 
 @njit(cache=True)
-def _sorted(guesses: Floats, w: Floats, z: Floats, share: Floats) -> int:
-    """Write the guesses that count, in order, into z and their weights into share; how many."""
+def _outlast(guesses: Floats, w: Floats, ways: Integers, lasting: Floats, out: Floats) -> None:
+    """Write weights (k,) into out: each running task is spread over what it can still become.
+
+    What has ended so far are the short ones. One that runs counts like an outcome that lies among
+    the guesses beyond its time so far, or in the open beyond it as if one more had ended there.
+    Source: Efron (1967), self-consistency of the Kaplan-Meier estimate; one step of it, with the
+    mean and the longest time so far for those of all (ours).
+    """
+    out[:] = w
+    if not lasting[1] > 0.0:
+        return
+    ended = 1.0 if math.isnan(lasting[0]) else 1.0 + lasting[0]
+    own, open_ = ended / (ended + lasting[1]), 1.0 / (ended + 1.0)
+    out *= own
+    begin = ways[1]
+    for so_far in lasting[2:]:
+        after, tail = math.log1p(so_far), 0.0
+        for k in range(len(w)):
+            if guesses[k] > after:
+                tail += w[k]
+        each = 0.5 * (1.0 - own) / (tail + open_)
+        for k in range(len(w)):
+            if guesses[k] > after:
+                out[k] += each * w[k]
+        for k in range(begin, begin + _WAYS):
+            out[k] += each * open_ / _WAYS
+        begin += _WAYS
+
+
+@njit(cache=True)
+def _sorted(guesses: Floats, w: Floats, z: Floats, share: Floats, which: Integers) -> int:
+    """Write the guesses that count, in order, into z, share and which (their places); how many."""
     order = np.argsort(guesses)  # NaN last
     n, total = 0, 0.0
     for k in order:
         if w[k] > _LEAST_WEIGHT:
-            z[n], share[n] = guesses[k], w[k]
+            z[n], share[n], which[n] = guesses[k], w[k], k
             total += w[k]
             n += 1
     for i in range(n):
         share[i] /= total
     return n
+
+
+@njit(cache=True)
+def _near(z: Floats, share: Floats, which: Integers, n: int, ways: Integers) -> int:
+    """Keep of n sorted guesses those not far from history (all, if there is no other); how many."""
+    kept, total = 0, 0.0
+    for i in range(n):
+        if not ways[0] <= which[i] < ways[1]:
+            z[kept], share[kept] = z[i], share[i]
+            total += share[i]
+            kept += 1
+    if kept == 0:
+        return n
+    share[:kept] /= total
+    return kept
 
 
 @njit(cache=True)
@@ -93,16 +146,17 @@ def _read(z: Floats, share: Floats, n: int, levels: Floats, out: Floats) -> None
 @njit(cache=True)
 def _widen(levels: Floats, count: float, out: Floats) -> None:
     """Move quantiles (q,) of logs apart: after few outcomes all guesses are of the same few."""
+    apart = _UNKNOWN / 1.7 / (1.0 + count) ** _UNKNOWN_FADES
     for q in range(len(levels)):
-        out[q] += _UNKNOWN / (1.0 + count) * math.log(levels[q] / (1.0 - levels[q])) / 1.7
+        out[q] += apart * math.log(levels[q] / (1.0 - levels[q]))
 
 
 @njit(cache=True)
-def _point(z: Floats, share: Floats, n: int, unit: float) -> float:
+def _point(z: Floats, share: Floats, n: int, unit: float, losses: Floats) -> float:
     """The guess, in the target's unit, with the least expected loss.
 
-    The loss of p for y is 1 - min / max of the two, plus 1 where they lie in different powers of
-    two, plus |y - p| in units of `unit`.
+    The loss of p for y is 1 - min / max of the two, plus losses[0] where they lie in different
+    powers of two, plus losses[1] |y - p| in units of `unit`.
     """
     near, y, bucket = np.zeros(n), np.empty(n), np.empty(n, np.int64)
     mass, tail = np.zeros(_BUCKETS), 0.0
@@ -125,7 +179,7 @@ def _point(z: Floats, share: Floats, n: int, unit: float) -> float:
         below += share[i]
         sum_below += share[i] * y[i]
         away = y[i] * (2.0 * below - 1.0) + whole - 2.0 * sum_below
-        loss = 2.0 - near[i] - mass[bucket[i]] + away / unit
+        loss = losses[1] * away / unit - near[i] - losses[0] * mass[bucket[i]]
         if loss < least:
             best, least = i, loss
     return float(y[best])
@@ -151,32 +205,38 @@ def _blame(guesses: Floats, log_y: float, is_bound: bool, w: Floats) -> None:
 @njit(cache=True)
 def follow(
     kinds: Integers, rows: Integers, y: Floats, is_bound: NDArray[np.bool_], guesses: Floats,
-    owners: Integers, slots: Integers, sums: Counts, totals: Floats, prior: Floats, keep: Floats,
-    mean: Floats, levels: Floats, value: Floats, served: Floats, learned: Floats, leader: Integers,
+    owners: Integers, ways: Integers, lasting: Floats, slots: Integers, sums: Counts,
+    totals: Floats, prior: Floats, keep: Floats, losses: Floats, mean: Floats, levels: Floats,
+    value: Floats, served: Floats, learned: Floats, leader: Integers,
 ) -> int:  # fmt: skip
     """Serve and learn rows in the order of the events; who leads all rows, MANY = not the same.
 
-    guesses (n, k), the owner (k,) of each, slots (n, c) of each row's contexts; sums (s, k) and
-    totals (s,) are the counts of all contexts, mean (2,) the mean of the target and how many it is
-    of. Written: value (n,), served (n, q) quantiles and leader (n,), the owner with most weight, at
-    a row's SERVE; learned (n, q) logs of quantiles at its LEARN, before it; elsewhere NaN and -1.
+    guesses (n, k), the owner (k,) of each, ways (3,) and lasting (n, 4): which guesses are far
+    and who runs (see `past`), slots (n, c) of each row's contexts; losses (2,): see `_point`.
+    sums (s, k) and totals (s,) are the counts of all contexts, mean (2,) the mean of the target
+    and how many it is of. Written: value (n,), served (n, q) quantiles and leader (n,), the owner
+    with most weight, at a row's SERVE; learned (n, q) logs of quantiles at its LEARN, before it;
+    elsewhere NaN and -1.
     """
     k = guesses.shape[1]
+    lived, which = np.empty(k), np.empty(k, np.int64)
     w, z, share, by_owner = np.empty(k), np.empty(k), np.empty(k), np.empty(owners.max() + 1)
     value[:], served[:], learned[:], leader[:] = math.nan, math.nan, math.nan, -1
     for event in range(len(kinds)):
         i = rows[event]
         if kinds[event] == LEARN and math.isnan(y[i]):
             continue
-        _weights(guesses[i], slots[i], sums, totals, prior, w)
-        n = _sorted(guesses[i], w, z, share)
+        _weights(guesses[i], ways, slots[i], sums, totals, prior, w)
+        _outlast(guesses[i], w, ways, lasting[i], lived)
+        n = _sorted(guesses[i], lived, z, share, which)
         if kinds[event] == SERVE:
             if n > 0:
                 _read(z, share, n, levels, served[i])
                 _widen(levels, totals[slots[i, -2]], served[i])
                 for q in range(len(levels)):
                     served[i, q] = max(math.expm1(served[i, q]), 0.0)
-                value[i] = _point(z, share, n, max(mean[0], 1.0))
+                n = _near(z, share, which, n, ways)
+                value[i] = _point(z, share, n, max(mean[0], 1.0), losses)
                 by_owner[:] = 0.0
                 for j in range(k):
                     by_owner[owners[j]] += w[j]

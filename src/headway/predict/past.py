@@ -37,9 +37,20 @@ _MEMORIES: Final = (
 _MEMORY_LOGS: Final = ("memory_mean_log", "memory_law_log")
 _SHARES: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 1.0)  # of the request
 _AWAY: Final = (-4.0, -2.0, 2.0, 4.0)  # logs from the mean of the nearest history
-_VALUE, _LOG, _RATIO, _NEAR = 0, 1, 2, 3  # what a column holds
+BEYOND: Final = (0.18, 0.69, 1.79)
+"""Logs by which a running task will exceed its time so far: half of them double it (Pareto)."""
+
+_TIMES: Final = (2, 3)  # mean and longest time so far of the tasks that run: columns of `lasting`
+_VALUE, _LOG, _RATIO, _NEAR, _LASTED = 0, 1, 2, 3, 4  # what a column holds
+_ENOUGH: Final = 4.0  # tasks of a family that are enough to tell how many outlast
 _CODE, _COUNT, _SPREAD = 0, 1, 2  # how a column of a context is read
 
+_LASTING: Final = (  # families whose running tasks are looked at, the nearest with enough
+    "name_shape",
+    "user_shape",
+    "user_name",
+    "name",
+)
 _RUNTIME_CHAIN: Final = (
     (),
     (
@@ -73,23 +84,25 @@ class Past:
     size: int  # column of the size of the input
     means: Integers  # columns of the mean log of each family, the nearest first
     chain: Integers  # (c, longest, 2) columns and readings of the contexts, padded with -1
+    running: Integers  # (f, 4) columns of ended, running, their mean and their longest time so far
+    ways: Integers  # (3,) first guess far from history, first of tasks that last, behind the last
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def of(self, x: Features, width: int) -> tuple[Floats, Integers]:
-        """Guesses of tasks, NaN = none, and the slots (n, c) of their contexts.
+    def of(self, x: Features, width: int) -> tuple[Floats, Integers, Floats]:
+        """Guesses of tasks, NaN = none, the slots (n, c) of their contexts and who outlasts.
 
         The guesses (n, width) have room for those of others behind the first k.
         """
-        guesses = np.empty((len(x), width))
+        guesses, lasting = np.empty((len(x), width)), np.empty((len(x), 4))
         slots = np.empty((len(x), len(self.chain)), dtype=np.int64)
         look(
             x.values, self.places, self.kinds, self.scales, self.cap, self.size, self.means,
-            self.chain,
-            guesses, slots,
+            self.chain, self.running,
+            guesses, slots, lasting,
         )  # fmt: skip
-        return guesses, slots
+        return guesses, slots, lasting
 
 
 def past_of(names: Sequence[str], *, is_memory: bool) -> Past:
@@ -109,6 +122,11 @@ def past_of(names: Sequence[str], *, is_memory: bool) -> Past:
     request = place["memory_requested_bytes" if is_memory else "limit_s"]
     found += [(request, _VALUE, share) for share in _SHARES]
     found += [(request, _NEAR, away) for away in _AWAY]
+    far = len(found) - len(_AWAY)
+    last = len(found)
+    if not is_memory:
+        found += [(time, _LASTED, beyond) for time in _TIMES for beyond in BEYOND]
+    ways = (0, 0, 0) if is_memory else (far, last, len(found))
     mean = "memory_mean_log" if is_memory else "mean_log"
     means = [place[f"{family}.{mean}"] for family in _FAMILIES]
     levels = _MEMORY_CHAIN if is_memory else _RUNTIME_CHAIN
@@ -116,10 +134,14 @@ def past_of(names: Sequence[str], *, is_memory: bool) -> Past:
     for i, level in enumerate(levels):
         for j, (name, reading) in enumerate(level):
             chain[i, j] = place[name], reading
+    told = ("ended", "running", "mean_elapsed_s", "oldest_s")
+    families = () if is_memory else _LASTING
+    running = np.array([[place[f"{f}.{s}"] for s in told] for f in families], dtype=np.int64)
     places, kinds, scales = zip(*found, strict=True)
     return Past(
         np.array(places), np.array(kinds), np.array(scales), -1 if is_memory else place["limit_s"],
         place["input_bytes"], np.array(means), chain,
+        running.reshape(-1, 4), np.array(ways),
     )  # fmt: skip
 
 
@@ -145,11 +167,26 @@ def _word(value: float, reading: int) -> int:
 
 
 @njit(cache=True)
+def _look_at_running(v: Floats, running: Integers, lasting: Floats) -> None:
+    """Write how many have ended and run, and for how long, of the nearest family with enough."""
+    lasting[:] = 0.0
+    for columns in running:
+        if v[columns[1]] > 0.0 and not lasting[0] + lasting[1] >= _ENOUGH:
+            for j in range(4):
+                lasting[j] = v[columns[j]]
+
+
+@njit(cache=True)
 def look(
     values: Floats, places: Integers, kinds: Integers, scales: Floats, cap: int, size: int,
-    means: Integers, chain: Integers, guesses: Floats, slots: Integers,
+    means: Integers, chain: Integers, running: Integers, guesses: Floats, slots: Integers,
+    lasting: Floats,
 ) -> None:  # fmt: skip
-    """Write the guesses (n, k) and contexts (n, c) of rows of features (n, d)."""
+    """Write the guesses (n, k) and contexts (n, c) of rows of features (n, d).
+
+    lasting (n, 4): how many of the family have ended and run, and how long these have run so far
+    in the mean and at most; running 0 = none does.
+    """
     for i in range(len(values)):
         v = values[i]
         most = math.inf
@@ -159,9 +196,12 @@ def look(
         for place in means:
             if math.isnan(near):
                 near = v[place]
+        _look_at_running(v, running, lasting[i])
         for k in range(len(places)):
-            guess = v[places[k]]
-            if kinds[k] == _NEAR:
+            guess = lasting[i, places[k]] if kinds[k] == _LASTED else v[places[k]]
+            if kinds[k] == _LASTED:
+                guess = math.log1p(guess) + scales[k] if lasting[i, 1] > 0.0 else math.nan
+            elif kinds[k] == _NEAR:
                 guess = max(near + scales[k], 0.0)
             elif kinds[k] == _RATIO:
                 guess = math.log1p(guess * v[size])
