@@ -1,0 +1,238 @@
+"""Train the manager and the worker of `schedule.dag_network` on generated arrivals of workflows.
+
+Separable natural evolution strategy: a generation draws policies around the mean, in pairs of
+opposite signs, lets all of them meet the same arrivals and tasks, and moves the mean and the spread
+of every weight by how they rank. That all meet the same arrivals is what Decima's input-dependent
+baseline is for: what luck of the arrivals does to the return cancels.
+
+    start    a rule: equal shares of the executors, the least work left first
+    return   minus the log of mean completion time over that of the same rule, mean over arrivals
+    choice   the mean that was best on validation arrivals, which no generation draws
+
+Every generation draws from its own seed, so that a run that is resumed ends as one that was not.
+Source: Wierstra et al. (2014), "Natural evolution strategies", section 3.5, ranks as its table 1;
+same arrivals: Mao et al. (2019), "Variance reduction for reinforcement learning in input-driven
+environments".
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from headway.errors import ConfigError
+from headway.schedule.dag_network import (
+    MANAGER,
+    SIZE,
+    WORKER,
+    Levels,
+    flat,
+    levels_of,
+    shares_and_shortest,
+)  # fmt: skip
+from headway.schedule.dag_rules import WORK, Rule
+from headway.simulate.catalog import Arrivals, Catalog, arrivals
+from headway.simulate.dag_play import play_levels, play_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Row = dict[str, float]
+
+PAIRS: Final = 8  # of policies in a generation
+MEET: Final = 2  # sequences of arrivals that all of a generation meet
+JOBS: Final = 120  # of a sequence
+LOADS: Final = (0.7, 1.1)  # of the interval between arrivals, drawn for every sequence
+CHECKED: Final = 10  # generations between looks at the validation arrivals
+VALIDATION: Final = 12  # sequences of arrivals
+SPREAD: Final = 0.12  # of a manager's weight at the start, over the size of its feature
+RATIO: Final = Rule(WORK, 0.0, 1, 0, 0, 0)  # the rule to which completion times are related
+FEATURE_SIZE: Final = {
+    "log_jobs": 0.7, "log_left": 1.5, "log_left_to_mean": 1.3, "log_path_to_left": 0.5,
+    "swells": 0.4, "log_share": 1.2, "log_all_left": 2.0, "share_done": 0.3, "log_tasks": 1.5,
+    "log_mean_s": 1.2,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is trained for: kinds (k,) of a catalog that arrive, how often, on how many machines."""
+
+    catalog: Catalog
+    kinds: Ints
+    executors: int = 50
+    interval_s: float = 25.0
+
+
+@dataclass(slots=True)
+class Trained:
+    """Weights (SIZE,) and how they came about; a row of the curve has generation, decisions,
+    cpu_s, train and validation (mean log ratio to the rule, lower is better).
+    """
+
+    weights: Floats
+    curve: list[Row] = field(default_factory=list)
+
+
+def train(
+    setting: Setting, seed: int, minutes: float = 20.0, generations: int = 1 << 30, *,
+    keep: Path | None = None, threads: int = 2, told: Callable[[Row], None] = lambda row: None,
+) -> Trained:  # fmt: skip
+    """Search until `minutes` of processor time or `generations` are over.
+
+    keep: a file to which the state goes after every look at the validation; where it is there
+    already, the run goes on from it, whose generations and minutes count.
+    """
+    mean, spread = flat(shares_and_shortest()), start_spread()
+    searched = np.flatnonzero(spread)
+    state = State(mean, spread[searched], seed)
+    if keep is not None and keep.exists():
+        state = restored(keep, seed)
+    began_s = time.process_time() - state.cpu_s
+    with ThreadPoolExecutor(threads) as pool:
+        courses = [course_of(setting, (0, i), JOBS) for i in range(VALIDATION)]
+        while state.generation < generations and state.cpu_s < 60.0 * minutes:
+            train_ratio = improve(state, setting, searched, pool)
+            state.cpu_s = time.process_time() - began_s
+            is_last = state.generation >= generations or state.cpu_s >= 60.0 * minutes
+            if state.generation % CHECKED == 0 or is_last:
+                told(look(state, setting, courses, train_ratio, pool))
+                if keep is not None:
+                    save(keep, state)
+    return Trained(state.best, state.curve)
+
+
+@dataclass(slots=True)
+class State:
+    """Where a search stands."""
+
+    mean: Floats  # (SIZE,)
+    spread: Floats  # (d,) of the weights that are searched
+    seed: int
+    generation: int = 0
+    decisions: int = 0
+    cpu_s: float = 0.0
+    best: Floats = field(default_factory=lambda: flat(shares_and_shortest()))
+    curve: list[Row] = field(default_factory=list)
+
+
+def improve(state: State, setting: Setting, searched: Ints, pool: ThreadPoolExecutor) -> float:
+    """One generation; the mean return of its policies, its sign turned."""
+    draw = np.random.default_rng((1, state.seed, state.generation))
+    courses = [course_of(setting, (1, state.seed, state.generation, i), JOBS) for i in range(MEET)]
+    noise = draw.normal(size=(PAIRS, len(searched)))
+    noise = np.concatenate([noise, -noise])
+    policies = np.repeat(state.mean[None], len(noise), axis=0)
+    policies[:, searched] += state.spread * noise
+    found = list(pool.map(lambda w: ratio_of(setting, levels_of(w), courses), policies))
+    ratio = np.array([r for r, _ in found])
+    worth = np.empty(len(noise))
+    worth[np.argsort(ratio, kind="stable")] = _worth_of_ranks(len(noise))
+    state.mean = state.mean.copy()
+    state.mean[searched] += state.spread * (worth @ noise)
+    rate = (3.0 + np.log(len(searched))) / (5.0 * np.sqrt(len(searched)))
+    state.spread = state.spread * np.exp(0.5 * rate * (worth @ (noise**2 - 1.0)))
+    state.decisions += sum(d for _, d in found)
+    state.generation += 1
+    return float(ratio.mean())
+
+
+def _worth_of_ranks(n: int) -> Floats:
+    """What the best, the second and so on count; sums to zero."""
+    worth = np.maximum(0.0, np.log(n / 2 + 1) - np.log(np.arange(1, n + 1)))
+    return worth / worth.sum() - 1.0 / n
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One sequence of arrivals, and the mean completion time of the rule on it."""
+
+    arrivals: Arrivals
+    seed: int
+    rule_s: float
+
+
+def course_of(setting: Setting, seed: tuple[int, ...], n: int) -> Course:
+    """The next n jobs that a seed draws."""
+    rng = np.random.default_rng(seed)
+    interval_s = setting.interval_s * rng.uniform(*LOADS)
+    coming = arrivals(rng, setting.kinds, n, interval_s)
+    number = int(rng.integers(1 << 30))
+    end_s, _ = play_rule(setting.catalog, coming, setting.executors, number, RATIO)
+    return Course(coming, number, float(np.mean(end_s - coming.submit_s)))
+
+
+def ratio_of(setting: Setting, levels: Levels, courses: list[Course]) -> tuple[float, int]:
+    """Mean log of completion time over the rule's, and how many decisions were made."""
+    total, decisions = 0.0, 0
+    for course in courses:
+        end_s, asked = play_levels(
+            setting.catalog, course.arrivals, setting.executors, course.seed, levels
+        )
+        total += float(np.log(np.mean(end_s - course.arrivals.submit_s) / course.rule_s))
+        decisions += asked
+    return total / len(courses), decisions
+
+
+def look(
+    state: State, setting: Setting, courses: list[Course], train_ratio: float,
+    pool: ThreadPoolExecutor,
+) -> Row:  # fmt: skip
+    """Judge the mean on the validation arrivals; keep it if it is the best so far."""
+    levels = levels_of(state.mean)
+    ratios = pool.map(lambda course: ratio_of(setting, levels, [course])[0], courses)
+    row = {
+        "generation": float(state.generation), "decisions": float(state.decisions),
+        "cpu_s": state.cpu_s, "train": train_ratio, "validation": float(np.mean(list(ratios))),
+    }  # fmt: skip
+    if row["validation"] < min((r["validation"] for r in state.curve), default=np.inf):
+        state.best = state.mean
+    state.curve.append(row)
+    return row
+
+
+def start_spread() -> Floats:
+    """Spread (SIZE,) of every weight at the start; 0: it is not searched."""
+    levels = levels_of(np.zeros(SIZE))
+    for i, name in enumerate(WORKER):
+        levels.width[i] = 0.5 * SPREAD / FEATURE_SIZE.get(name, 1.0)
+    for i, name in enumerate(MANAGER):
+        levels.score[i] = SPREAD / FEATURE_SIZE.get(name, 1.0)
+    return flat(levels)
+
+
+def save(path: Path, state: State) -> None:
+    """Write the state whole or not at all."""
+    names = list(state.curve[0]) if state.curve else []
+    rows = np.array([[row[name] for name in names] for row in state.curve])
+    partial = path.with_suffix(".partial.npz")
+    np.savez(
+        partial, mean=state.mean, spread=state.spread, best=state.best, curve=rows,
+        names=np.array(names), numbers=np.array([state.seed, state.generation, state.decisions]),
+        cpu_s=state.cpu_s,
+    )  # fmt: skip
+    partial.replace(path)
+
+
+def restored(path: Path, seed: int) -> State:
+    """The state that was saved; ConfigError if it is of another seed or of other features."""
+    with np.load(path) as kept:
+        whose, generation, decisions = (int(x) for x in kept["numbers"])
+        if whose != seed or kept["mean"].shape != (SIZE,):
+            raise ConfigError(f"{path} is of seed {whose} with {len(kept['mean'])} weights; "
+                              "give another path, or the same seed and version")  # fmt: skip
+        rows: list[Any] = kept["curve"].tolist()
+        curve = [dict(zip(kept["names"].tolist(), row, strict=True)) for row in rows]
+        return State(
+            kept["mean"], kept["spread"], seed, generation, decisions, float(kept["cpu_s"]),
+            kept["best"], curve,
+        )  # fmt: skip
