@@ -1,0 +1,88 @@
+"""Windows as judges: what whole simulations say of the weights of a scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from headway.errors import NotEnoughData
+from headway.schedule.network import network_of, smallest_area_first
+from headway.simulate.play import play
+from headway.stats import bounded_slowdown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from headway.schedule.siblings import Siblings
+    from headway.simulate.batch import Course
+    from headway.simulate.structures import Jobs
+
+    Floats = NDArray[np.float64]
+
+DULL: Final = 5.0
+"""Mean slowdown under smallest area first below which a window teaches nothing."""
+
+
+class Window(NamedTuple):
+    """Tasks that are simulated together, and the log slowdown that smallest area first has."""
+
+    jobs: Jobs
+    siblings: Siblings
+    total_procs: int
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Plays windows with a kind of backfilling (modes of `episode`); users: how many codes."""
+
+    mode: int
+    users: int
+
+    def window(self, course: Course, first: int, jobs: int) -> tuple[Window, int]:
+        """A window of a course, and the decisions that it took to know what is usual there."""
+        part, siblings = course.window(first, jobs)
+        window = Window(part, siblings, course.total_procs, 0.0)
+        usual, made = self.play(smallest_area_first(), window)
+        return window._replace(usual=usual), made
+
+    def lively(self, courses: Sequence[Course], jobs: int) -> list[Course]:
+        """The courses with those of their windows alone in which something has to wait."""
+        kept = []
+        for course in courses:
+            usual = [self.window(course, int(first), jobs)[0].usual for first in course.windows]
+            is_lively = np.array(usual) > np.log(DULL)
+            if is_lively.any():
+                kept.append(replace(course, windows=course.windows[is_lively]))
+        if not kept:
+            raise NotEnoughData(f"in no window is the mean slowdown above {DULL}: nothing to learn")
+        return kept
+
+    def windows(self, courses: Sequence[Course], jobs: int) -> list[Window]:
+        """Every window of some courses."""
+        drawn = [(course, int(first)) for course in courses for first in course.windows]
+        return [self.window(course, first, jobs)[0] for course, first in drawn]
+
+    def play(self, weights: Floats, window: Window) -> tuple[float, int]:
+        """Log of the mean bounded slowdown of a window under some weights, decisions made."""
+        start_s, made = play(
+            window.jobs, window.siblings, self.users, window.total_procs, self.mode,
+            network_of(weights),
+        )  # fmt: skip
+        waited_s = start_s - window.jobs.submit_s
+        return float(np.log(bounded_slowdown(waited_s, window.jobs.runtime_s).mean())), made
+
+    def ratio(self, weights: Floats, windows: Sequence[Window]) -> float:
+        """Geometric mean over windows of the slowdown over the usual one; below 1 is better."""
+        logs = [self.play(weights, window)[0] - window.usual for window in windows]
+        return float(np.exp(np.mean(logs)))
+
+
+def judge_of(mode: int, *courses: Sequence[Course]) -> Judge:
+    """A judge for some courses."""
+    codes = [int(one.siblings.user.max(initial=0)) for some in courses for one in some]
+    return Judge(mode, 1 + max(codes))

@@ -1,0 +1,124 @@
+"""The frame of training by gradients: rounds of play, validation after each, a file to go on from.
+
+Every round begins its simulations anew and draws from a seed of its own, so that a run that was
+stopped goes on exactly as one that was not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from headway.errors import ConfigError
+from headway.schedule.network import smallest_area_first
+from headway.simulate.batch import Batch
+from headway.train.journal import keep, put, resumed, tensors
+from headway.train.judge import judge_of
+from headway.train.score_net import begun, critic
+from headway.train.trained import Trained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from headway.simulate.batch import Course
+    from headway.train.journal import Curve
+
+    Floats = NDArray[np.float64]
+    Round = Callable[[Batch, "Learner", np.random.Generator], int]
+
+SIMULATIONS: Final = 64
+PAID: Final = 100.0  # by which rewards are multiplied
+DISCOUNT: Final = 0.99  # of what waiting costs, each decision
+KEPT: Final = 0.9  # of the running mean of weights, each time they are remembered
+LONGEST: Final = 0.5  # gradient
+
+
+@dataclass(slots=True)
+class Learner:
+    """What is learned: the weights of the policy, a critic, and a running mean of the weights."""
+
+    weights: Any  # flat tensor (SIZE,)
+    values: Any  # from a summary of a state to its worth
+    mean: Floats
+    optimizers: tuple[Any, Any]  # of both
+    share: float = 1.0  # of the decisions that are made
+
+    def step(self, loss: Any) -> None:
+        """One step down a loss."""
+        import torch
+
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        taught = self.optimizers if self.share > 0.0 else self.optimizers[1:]
+        for optimizer in taught:  # in the first round the critic alone: it knows nothing yet
+            torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], LONGEST)
+            optimizer.step()
+
+    def remember(self) -> None:
+        """Move the running mean towards the weights as they are."""
+        weights = self.weights.detach().numpy().astype(np.float64)
+        self.mean = KEPT * self.mean + (1.0 - KEPT) * weights
+
+
+def learner_of(seed: int, rates: tuple[float, float]) -> Learner:
+    """A learner that acts as smallest area first; rates of the weights and of the critic."""
+    import torch
+
+    start = begun(smallest_area_first(), np.random.default_rng(seed))
+    weights, values = torch.nn.Parameter(torch.from_numpy(start).float()), critic(seed)
+    learner = Learner(
+        weights, values, start,
+        (torch.optim.Adam([weights], rates[0]), torch.optim.Adam(values.parameters(), rates[1])),
+    )  # fmt: skip
+    nothing = weights.sum() + sum(parameter.sum() for parameter in values.parameters())
+    learner.step(0.0 * nothing)  # moments are there from now on
+    return learner
+
+
+def train(
+    one_round: Round,
+    rates: tuple[float, float],
+    courses: Sequence[Course],
+    validation: Sequence[Course],
+    jobs: int,
+    *,
+    mode: int,
+    decisions: int,
+    seed: int,
+    resume: Path | None,
+    progress: Callable[[float], bool] | None,
+) -> Trained:
+    """Rounds until `decisions` were made; the running mean that did best on validation windows."""
+    if decisions < 1 or not courses or not validation:
+        raise ConfigError("training needs courses, validation windows and decisions of at least 1")
+    judge = judge_of(mode, courses, validation)
+    judged = judge.windows(validation, jobs)
+    courses = judge.lively(courses, jobs)
+    learner = learner_of(seed, rates)
+    best, made = learner.mean.copy(), 0
+    curve: Curve = []
+    names = {"mean", "best", "made", *tensors(*learner.optimizers)}
+    if (found := resumed(resume, seed, names)) is not None:
+        arrays, curve = found
+        learner.mean, best, made = arrays["mean"], arrays["best"], int(arrays["made"])
+        put(arrays, *learner.optimizers)
+    while made < decisions:
+        rng = np.random.default_rng([seed, made])
+        batch = Batch(courses, SIMULATIONS, jobs, mode, int(rng.integers(2**31)))
+        batch.reset()
+        learner.share = made / decisions
+        made += one_round(batch, learner, rng)
+        curve.append((made, judge.ratio(learner.mean, judged)))
+        if curve[-1][1] <= min(value for _, value in curve):
+            best = learner.mean.copy()
+        arrays = {"mean": learner.mean, "best": best, "made": np.array(made)}
+        keep(resume, seed, curve, arrays | tensors(*learner.optimizers))
+        if progress is not None and not progress(made / decisions):
+            break
+    return Trained(weights=best, decisions=made, curve=curve)
