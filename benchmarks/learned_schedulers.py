@@ -12,11 +12,13 @@ first 60 % of the time of all of them together, as `headway train scheduler` doe
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from headway.history import open_traces, tasks_of
+from headway.records import Estimate
 from headway.schedule.learned import BACKFILL_LEVEL, DEFAULT, Learned, load_learned, save_learned
 from headway.schedule.rules import order_by, rule_named
 from headway.simulate.batch import course_of
@@ -36,19 +38,29 @@ RESAMPLES = 10_000
 
 
 def predicted(path, cache):
-    """A workload, the median and the backfill quantile of each task's runtime."""
+    """A workload and what was predicted of its tasks' runtimes, a row each."""
     tasks, facts = tasks_of(open_traces([path]), lambda what, share: None)
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
     kept = cache / f"{path.name}.npz" if cache else None
-    if kept is None or not kept.exists():
+    if kept is not None and kept.exists():
+        with np.load(kept) as found:
+            value, quantiles, levels = found["value"], found["quantiles"], found["levels"]
+    else:
         estimate = replay(tasks, "runtime_s", orders=True).estimate
-        value_s = recommend.value_of(workload, estimate)
-        upper_s = recommend.quantile_of(workload, estimate, BACKFILL_LEVEL)
-        if kept is None:
-            return workload, value_s, upper_s
-        np.savez(kept, value_s=value_s, upper_s=upper_s)
-    with np.load(kept) as found:
-        return workload, found["value_s"], found["upper_s"]
+        value, quantiles = estimate.value[workload.rows], estimate.quantiles[workload.rows]
+        levels = estimate.levels
+        if kept is not None:
+            np.savez(kept, value=value, quantiles=quantiles, levels=levels)
+    signed = np.full((2, len(workload)), "")
+    return replace(workload, rows=np.arange(len(workload))), Estimate(
+        value=value, levels=levels, quantiles=quantiles, made_by=signed[0], refused=signed[1]
+    )
+
+
+def told(workload, estimate):
+    """The runtimes that a learned policy orders and backfills by, (n,) each."""
+    upper_s = recommend.quantile_of(workload, estimate, BACKFILL_LEVEL)
+    return recommend.value_of(workload, estimate), upper_s
 
 
 def share_of_time(workload):
@@ -60,7 +72,8 @@ def share_of_time(workload):
 def trained(known, decisions, seed, resume):
     """Weights from the first SHARE of all traces; the last part of that only chooses."""
     taught, chosen = [], []
-    for workload, value_s, upper_s in known:
+    for workload, estimate in known:
+        value_s, upper_s = told(workload, estimate)
         at = share_of_time(workload)
         cut, end = (int(np.searchsorted(at, share)) for share in (TAUGHT * SHARE, SHARE))
         first = np.arange(0, cut - LONGEST + 1, LONGEST // 20)
@@ -100,13 +113,17 @@ def paired(workload, mine, other, late, seed=0):
 
 def judge(path, known, policies):
     """Print the rows of one trace."""
-    workload, value_s, upper_s = known
+    workload, estimate = known
+    value_s, upper_s = told(workload, estimate)
     late = share_of_time(workload) >= JUDGED
     rows = {}
     name, rows["best rule, requested"] = best_rule(workload, workload.requested_s, late)
     other, rows["best rule, predicted"] = best_rule(workload, value_s, late)
     order = order_by(rule_named("areaxt"), workload.runtime_s, workload.procs, workload.submit_s)
     rows["clairvoyant"] = slowdown(workload, simulate(workload, order, workload.runtime_s))
+    plans = recommend.headway_plans(workload, estimate, workload.user)
+    plan = recommend.choose(workload, plans)
+    rows["Headway's plan"] = slowdown(workload, recommend.judge(workload, plan).start_s)
     for policy in policies:
         start_s = simulate_network(
             workload, policy.network, value_s, workload.requested_s, backfill_s=upper_s
