@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from headway.schedule.compiled import bare, compiled
-from headway.schedule.observation import COMMON, FEATURES
+from headway.schedule.observation import (
+    COMMON,
+    FEATURES,
+    View,
+    forget_users,
+    observe_all,
+    observe_task,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,3 +117,25 @@ def score(network: Network, x: Floats, room: Floats) -> float:
     for unit in range(SECOND):
         total += network.last[unit] * max(room[2, unit], 0.0)
     return total
+
+
+@bare
+def best_of(
+    network: Network, view: View, is_allowed: NDArray[np.bool_], k: int, m: int, free: int,
+    total: int, now_s: float, reserved_s: float, common: Floats, x: Floats, room: Floats,
+) -> int:  # fmt: skip
+    """The place of the highest score among those of k waiting tasks that are allowed; -1 = none.
+
+    The other arguments are those of `observe_all`; x (FEATURES,) and room (3, FIRST) are written.
+    """
+    observe_all(view, k, m, free, total, now_s, reserved_s, common)
+    shared(network, common, room[0])
+    chosen, highest = -1, -np.inf
+    for place in range(k):
+        if is_allowed[place]:
+            observe_task(view, place, k, m, free, total, now_s, reserved_s, common, x)
+            scored = score(network, x, room)
+            if scored > highest:
+                chosen, highest = place, scored
+    forget_users(view, k, m)
+    return chosen

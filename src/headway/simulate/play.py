@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from headway.errors import ConfigError
 from headway.schedule.compiled import bare, compiled
-from headway.schedule.network import FIRST, Network, score, shared
-from headway.schedule.observation import (
-    COMMON,
-    FEATURES,
-    View,
-    forget_users,
-    observe_all,
-    observe_task,
-    view_of,
-)  # fmt: skip
+from headway.schedule.network import FIRST, Network, best_of
+from headway.schedule.observation import COMMON, FEATURES, View, view_of  # fmt: skip
 from headway.schedule.rules import order_by, rule_named
 from headway.schedule.siblings import nobody, shift_of, siblings_of
 from headway.simulate.commit import FREE, WAITING
@@ -46,7 +37,7 @@ if TYPE_CHECKING:
     from headway.simulate.workload import Workload
 
     Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
 
 WIDE, MANY = len(FEATURES), len(COMMON)
 MODES: Final = {"easy": EASY, "reserve": RESERVE, "commit": COMMIT, "none": HEADS}
@@ -115,9 +106,12 @@ def play_bound(
     view = view_of(n, min(n, total_procs), users)
     logs = logs_of(jobs)
     common, x, room = np.empty(MANY), np.empty(WIDE), np.empty((3, FIRST))
+    is_allowed = np.empty(n, np.bool_)
     decisions = 0
     while advance(episode):
-        choose(episode, best(episode, view, logs, total_procs, network, common, x, room))
+        choose(
+            episode, best(episode, view, logs, total_procs, network, is_allowed, common, x, room)
+        )
         decisions += 1
     return episode.line.start_s, decisions
 
@@ -136,22 +130,16 @@ def logs_of(jobs: Jobs) -> Floats:
 @bare
 def best(
     episode: Episode, view: View, logs: Floats, total_procs: int, network: Network,
-    common: Floats, x: Floats, room: Floats,
+    is_allowed: Bools, common: Floats, x: Floats, room: Floats,
 ) -> int:  # fmt: skip
     """The place of the highest score among those that may start; the first of equals."""
     k, m = look(episode, view, logs)
     free, now_s, reserved_s = moment(episode)
-    observe_all(view, k, m, free, total_procs, now_s, reserved_s, common)
-    shared(network, common, room[0])
-    chosen, highest = -1, -math.inf
     for place in range(k):
-        if may_start(episode, place):
-            observe_task(view, place, k, m, free, total_procs, now_s, reserved_s, common, x)
-            scored = score(network, x, room)
-            if scored > highest:
-                chosen, highest = place, scored
-    forget_users(view, k, m)
-    return chosen
+        is_allowed[place] = may_start(episode, place)
+    return best_of(
+        network, view, is_allowed, k, m, free, total_procs, now_s, reserved_s, common, x, room
+    )
 
 
 @bare

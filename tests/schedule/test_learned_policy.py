@@ -1,0 +1,118 @@
+import time
+
+import numpy as np
+import pytest
+
+from headway.errors import ConfigError
+from headway.protocols import Preferences
+from headway.records import ClusterState, Estimate, Task
+from headway.schedule.easy import EasyPolicy
+from headway.schedule.learned import Learned
+from headway.schedule.learned_policy import LearnedPolicy
+from headway.schedule.network import SIZE, smallest_area_first
+
+NOW_S = 100_000.0
+
+
+def learned(weights):
+    return Learned(
+        weights=weights, algo="search", seed=4, decisions=1, backfill="easy", trained_on="a trace"
+    )
+
+
+def task(number, *, cpus=1.0, limit_s=3600.0, submitted_s=NOW_S - 60.0, started_s=None, user="ann"):
+    return Task(
+        cluster="c", id=str(number), attempt=1, user=user, cpus_requested=cpus, limit_s=limit_s,
+        submitted_s=submitted_s, started_s=started_s,
+    )  # fmt: skip
+
+
+def state(queued, running=(), total=8.0, predicted_s=None):
+    tasks = [*queued, *running]
+    estimates = {}
+    if predicted_s is not None:
+        value = np.array(predicted_s, dtype=float)
+        estimates["runtime_s"] = Estimate(
+            value=value, levels=np.array([0.5, 0.75]), quantiles=np.stack([value, value], axis=1),
+            made_by=np.full(len(tasks), "m"), refused=np.full(len(tasks), ""),
+        )  # fmt: skip
+    held = sum(t.cpus_requested for t in running)
+    return ClusterState(
+        cluster="c", at_s=NOW_S, queued=tuple(queued), running=tuple(running), total_cpus=total,
+        free_cpus=total - held, estimates=estimates,
+    )  # fmt: skip
+
+
+def ids(decisions):
+    return [decision.id for decision in decisions]
+
+
+def decide(policy, seen):
+    return policy.decide(seen, Preferences())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_weights_of_smallest_area_first_decide_as_the_rule_does(seed):
+    rng = np.random.default_rng(seed)
+    queued = [
+        task(i, cpus=float(rng.integers(1, 7)), submitted_s=NOW_S - 10.0 * (20 - i))
+        for i in range(20)
+    ]
+    running = [task(90, cpus=5.0, started_s=NOW_S - 100.0)]
+    predicted_s = rng.uniform(10.0, 3600.0, 21)
+    seen = state(queued, running, total=12.0, predicted_s=predicted_s)
+    mine = decide(LearnedPolicy(learned(smallest_area_first())), seen)
+    assert ids(mine) == ids(decide(EasyPolicy("saf"), seen))
+
+
+def test_any_weights_start_only_what_fits():
+    rng = np.random.default_rng(1)
+    for seed in range(20):
+        queued = [task(i, cpus=float(rng.integers(1, 9)), user=f"u{i % 3}") for i in range(15)]
+        seen = state(queued, [task(99, cpus=3.0, started_s=NOW_S - 5.0)])
+        weights = np.random.default_rng(seed).normal(size=SIZE)
+        started = {decision.id for decision in decide(LearnedPolicy(learned(weights)), seen)}
+        assert sum(t.cpus_requested for t in queued if t.id in started) <= 5.0
+
+
+def test_a_task_that_waited_too_long_goes_before_all_others():
+    weights = smallest_area_first()
+    old = task(0, cpus=8.0, submitted_s=NOW_S - 90_000.0)
+    queued = [old, *(task(i) for i in range(1, 6))]
+    assert ids(decide(LearnedPolicy(learned(weights)), state(queued))) == ["0"]
+    patient = LearnedPolicy(learned(weights), longest_wait_s=1e6)
+    assert ids(decide(patient, state(queued))) == ["1", "2", "3", "4", "5"]
+
+
+def test_an_empty_queue_and_a_full_machine_ask_for_nothing():
+    policy = LearnedPolicy(learned(smallest_area_first()))
+    assert list(decide(policy, state([]))) == []
+    assert list(decide(policy, state([task(1)], [task(2, cpus=8.0, started_s=NOW_S)]))) == []
+
+
+def test_decisions_are_signed_and_deciding_changes_nothing():
+    policy = LearnedPolicy(learned(smallest_area_first()))
+    seen = state([task(1), task(2)])
+    first, again = decide(policy, seen), decide(policy, seen)
+    assert ids(first) == ids(again) == ["1", "2"]
+    assert {decision.made_by for decision in first} == {"learned search seed 4"}
+    assert {decision.action for decision in first} == {"start"}
+
+
+def test_one_decision_on_a_queue_of_128_is_fast():
+    policy = LearnedPolicy(learned(np.random.default_rng(0).normal(size=SIZE)))
+    queued = [task(i, cpus=4.0, user=f"u{i % 9}") for i in range(128)]
+    seen = state(queued, [task(999, cpus=4.0, started_s=NOW_S - 9.0)], total=8.0)
+    decide(policy, seen)
+    took = []
+    for _ in range(20):
+        began = time.perf_counter()
+        decide(policy, seen)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.02  # two picks; benchmarks/policy_speed.py has the figure
+
+
+@pytest.mark.parametrize("options", [{"coverage": 1.0}, {"longest_wait_s": 0.0}])
+def test_settings_out_of_range_are_refused(options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        LearnedPolicy(learned(smallest_area_first()), **options)
