@@ -1,10 +1,10 @@
 """Where should tasks with CPU, memory and GPU shares go, and what does a learned placement add?
 
-`placement.py admit NODES PODS [--weights FOLDER] [--generations 60]`: pods are drawn from the last
+`placement.py admit NODES PODS [--weights FOLDER] [--generations 30]`: pods are drawn from the last
 30 % of a list until they ask for 130 % of the GPUs of the nodes; each policy places the same ten
 draws, on nodes in an order of their own. Known of the shapes of pods is what the first 60 % of the
-list show; on draws from these the weights of five learned placements are searched, and kept in
-FOLDER (read from there the next time).
+list show; on draws from these weights of learned placements are searched, five times (--trained),
+and kept in FOLDER (read from there the next time).
 `placement.py paper NODES PODS`: the same with draws from the whole list and its shapes known, nodes
 in the order of the list and shuffled (Weng et al. 2023); nothing is learned.
 """
@@ -26,7 +26,6 @@ RULES = (
     "fgd-exact", "fgd",
 )  # fmt: skip
 EARLY, LATE = 0.6, 0.7  # of a list: until the one is learned from, from the other on judged
-TRAINED = range(5)
 JUDGED = range(10)
 T_975 = {10: 2.262, 5: 2.776}
 
@@ -51,7 +50,7 @@ def trained(arguments, nodes, shapes, early):
     folder = arguments.weights
     folder.mkdir(parents=True, exist_ok=True)
     found = []
-    for seed in TRAINED:
+    for seed in range(arguments.trained):
         kept = folder / f"{arguments.pods.name.split('.')[0]}-{arguments.generations}-{seed}.npy"
         if not kept.exists():
             cpu_s = time.process_time()
@@ -148,7 +147,8 @@ def main():
     parser.add_argument("nodes", type=Path)
     parser.add_argument("pods", type=Path)
     parser.add_argument("--weights", type=Path, default=Path("placement-weights"))
-    parser.add_argument("--generations", type=int, default=60)
+    parser.add_argument("--generations", type=int, default=30)
+    parser.add_argument("--trained", type=int, default=5, help="searches, each with its own seed")
     arguments = parser.parse_args()
     {"admit": measure_admission, "paper": measure_paper}[arguments.question](arguments)
 

@@ -1,8 +1,8 @@
 """Does a better placement shorten the wait of tasks with several resources?
 
-`placement_waits.py gpus NODES PODS --weights FOLDER [--offered 0.92]`: pods of the last 30 % of a
-list come at random moments and live as long as they did (at most a day); the weights are those that
-`placement.py admit` kept, searched for admission on the first 60 %, not for waits.
+`placement_waits.py gpus NODES PODS --weights FOLDER [--offered 0.9]`: pods of the last 30 % of a
+list come at random moments and live as long as they did (at most an hour); the weights are those
+that `placement.py admit` kept, searched for admission on the first 60 %, not for waits.
 `placement_waits.py wagap TRACE MACHINES [--offered 0.9]`: jobs of one node of an SWF trace, with
 requested memory, on CPU nodes. Arrivals of the last 30 % of the time, pressed together.
 Waiting tasks start in order of arrival, those that fit pass those that do not. Five seeds.
@@ -18,7 +18,7 @@ from headway.schedule.fragmentation import Nodes, Shapes
 from headway.simulate.nodes import replay
 from placement import LATE, T_975, parts_of, shuffled
 
-DAY_S = 86400.0
+LIFE_S = 3600.0  # at most: longer lives would need days before waits are steady
 SEEDS = range(5)
 PODS = 60_000
 GPU_RULES = (
@@ -74,7 +74,7 @@ def measure_gpus(arguments):
     nodes, pods, shapes, _, late, _ = parts_of(arguments)
     tail = pods[int(LATE * len(pods)) :]
     life_s = (tail["deletion_time"] - tail["creation_time"]).to_numpy()
-    life_s = np.clip(life_s, 1.0, DAY_S)
+    life_s = np.clip(life_s, 1.0, LIFE_S)
     gpus = int(nodes.gpus.sum())
     weights = [np.load(path) for path in sorted(arguments.weights.glob("*.npy"))]
     rows = {}
@@ -163,6 +163,6 @@ if __name__ == "__main__":
     parser.add_argument("nodes", type=Path, help="list of nodes, or the SWF trace")
     parser.add_argument("pods", type=Path, help="list of pods, or the machines of the trace")
     parser.add_argument("--weights", type=Path, default=Path("placement-weights"))
-    parser.add_argument("--offered", type=float, default=0.92)
+    parser.add_argument("--offered", type=float, default=0.9)
     given = parser.parse_args()
     {"gpus": measure_gpus, "wagap": measure_wagap}[given.question](given)

@@ -16,7 +16,8 @@ def cluster():
         (16000, 32, 0, 0, 0), (32000, 64, 4, 1000, 0),
     ]  # fmt: skip
     shapes = shapes_with(rows, share=[0.4, 0.3, 0.15, 0.1, 0.05])
-    return nodes, shapes, np.repeat(np.arange(5), [40, 30, 15, 10, 5])
+    shape = np.repeat(np.arange(5), [40, 30, 15, 10, 5])
+    return nodes, shapes, np.random.default_rng(0).permutation(shape)
 
 
 def test_evolution_finds_the_top_of_a_hill():
@@ -46,6 +47,13 @@ def test_a_search_repeats_and_admits_no_less_than_descent_on_new_lists():
         ]
         gained.append(share[0] - share[1])
     assert np.mean(gained) > -0.005
+
+
+def test_a_list_that_begins_without_gpus_can_be_searched():
+    nodes, shapes, _ = cluster()
+    shape = np.repeat([3, 1], [90, 10])
+    found = search(nodes, shapes, shape, seed=0, generations=4, population=4)
+    assert np.isfinite(found.weights).all()
 
 
 def test_progress_hears_every_generation():

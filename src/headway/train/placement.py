@@ -1,9 +1,10 @@
 """Weights of the learned placement for a cluster, searched by evolution on samples of its pods.
 
-Each generation draws a fresh list of pods that would overfill the cluster; every candidate places
-the same list, and counts by the share of GPUs that it gave away. The first candidate is
-fragmentation gradient descent. Source: Ros, Hansen (2008), "A simple modification in CMA-ES
-achieving linear time and space complexity" (separable CMA-ES), default settings.
+Each generation draws pods of another stretch of the list until they would overfill the cluster, so
+that weights have to bear mixes that change; every candidate places the same draw, and counts by the
+share of GPUs that it gave away. The search begins as fragmentation gradient descent.
+Source: Ros, Hansen (2008), "A simple modification in CMA-ES achieving linear time and space
+complexity" (separable CMA-ES), default settings.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headway.errors import ConfigError
-from headway.schedule.placement import descent
+from headway.schedule.placement import SIZE, descent
 from headway.simulate.nodes import admit
 from headway.simulate.pods import allocated, inflate
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LOAD: Final = 1.3  # GPUs asked for, of those there are
+STRETCH: Final = 0.2  # of the list, from which a generation draws
 STEP: Final = 0.05  # of the first generation, in a weight
 
 
@@ -36,7 +38,7 @@ STEP: Final = 0.05  # of the first generation, in a weight
 class Searched:
     """What a search found."""
 
-    weights: Floats  # (SIZE,) the mean of the last generation
+    weights: Floats  # (SIZE,) the mean over the second half of the generations
     curve: Floats  # (generations,) allocated share by the mean of each, less descent's
     placements: int  # pods that were placed or refused on the way
 
@@ -58,8 +60,9 @@ def search(
     start = descent()
     evolution = Evolution(start, population)
     curve, placements = np.zeros(generations), 0
+    means = np.zeros((generations, SIZE))
     for generation in range(generations):
-        tasks = inflate(rng, shapes, shape, gpus, LOAD)
+        tasks = inflate(rng, shapes, _stretch(rng, shapes, shape), gpus, LOAD)
 
         def worth(weights: Floats, tasks: Ints = tasks) -> float:
             placed = admit(nodes, shapes, tasks, "learned", weights=weights)
@@ -68,10 +71,20 @@ def search(
         curve[generation] = worth(evolution.mean) - worth(start)
         drawn = evolution.ask(rng)
         evolution.tell(np.array([worth(weights) for weights in drawn]))
+        means[generation] = evolution.mean
         placements += len(tasks) * (population + 2)
         if progress is not None:
             progress(float(curve[generation]))
-    return Searched(weights=evolution.mean, curve=curve, placements=placements)
+    weights = means[generations // 2 :].mean(axis=0)
+    return Searched(weights=weights, curve=curve, placements=placements)
+
+
+def _stretch(rng: np.random.Generator, shapes: Shapes, shape: Ints) -> Ints:
+    """Consecutive pods, some of them with GPUs; all, if a stretch has none."""
+    many = max(1, int(STRETCH * len(shape)))
+    first = int(rng.integers(0, len(shape) - many + 1))
+    part = shape[first : first + many]
+    return part if shapes.gpus[part].any() else shape
 
 
 class Evolution:
