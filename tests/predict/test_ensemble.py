@@ -206,3 +206,24 @@ def test_tasks_that_run_for_less_than_others_took_change_little():
     guesses, log_y = np.tile([5.0] + [2.2, 2.7, 3.8] * 2, (8, 1)), np.full(8, 5.0)
     middle, *_ = mixture(guesses, log_y, ways=(1, 1, 7), lasting=(8.0, 12.0, 8.0, 8.0))
     assert middle == pytest.approx(5.0, abs=0.3)
+
+
+def test_equal_guesses_count_as_one():
+    # shares 2/3 and 1/3: the level 2/3 lies between their middles, 1/3 and 5/6
+    one = np.array([[5.0, 5.0, 9.0]])
+    nothing = np.full(1, np.nan)
+    served = [mixture(one[:, order], nothing, level=2 / 3)[0] for order in ([0, 1, 2], [2, 0, 1])]
+    widened = np.log(2.0) / 1.7  # no outcome yet
+    assert served[0] == pytest.approx(5.0 + 4.0 * (1 / 3) / 0.5 + widened)
+    assert served[1] == pytest.approx(served[0], rel=1e-12)
+
+
+def test_one_row_is_served_as_in_a_batch():
+    ensemble = Ensemble([], NAMES)
+    ensemble.learn(X.take(slice(0, 300)), Y[:300], UNCENSORED[:300])
+    rest = X.take(slice(300, 400))
+    together = ensemble.predict(rest)
+    for i in range(len(rest)):
+        alone = ensemble.predict(rest.take(slice(i, i + 1)))
+        np.testing.assert_array_equal(alone.quantiles[0], together.quantiles[i])
+        assert alone.value[0] == together.value[i]

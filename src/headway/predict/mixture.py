@@ -36,6 +36,7 @@ _UNKNOWN: Final = 1.0  # log spread believed beside that of the guesses before a
 _LEAST_WEIGHT: Final = 1e-6
 _MEAN_OVER: Final = 2000.0  # outcomes over which the mean of the target is followed
 _BUCKETS: Final = 64
+_PLACE: Final = 0xFF  # bits of a key that say whose guess it is, one of at most 256
 _WAYS: Final = len(BEYOND)
 _UNKNOWN_FADES: Final = 0.75  # power of the number of outcomes that it falls with
 
@@ -96,28 +97,44 @@ def _outlast(guesses: Floats, w: Floats, ways: Integers, lasting: Floats, out: F
 
 
 @njit(cache=True)
-def _sorted(guesses: Floats, w: Floats, z: Floats, share: Floats, which: Integers) -> int:
-    """Write the guesses that count, in order, into z, share and which (their places); how many."""
-    order = np.argsort(guesses)  # NaN last
+def _sorted(
+    guesses: Floats, w: Floats, ways: Integers, z: Floats, share: Floats, near: Floats
+) -> int:
+    """Write the guesses that count, in order and equal ones as one, into z; how many.
+
+    share is what they weigh together, near the same without those far from history.
+    """
     n, total = 0, 0.0
-    for k in order:
+    keys = z.view(np.int64)  # numbers of at least 0 are in the order of their bits
+    for k in range(len(w)):
         if w[k] > _LEAST_WEIGHT:
-            z[n], share[n], which[n] = guesses[k], w[k], k
+            z[n] = max(guesses[k], 0.0)
+            keys[n] = keys[n] & ~_PLACE | k  # nearer than 2^-44 is equal
             total += w[k]
             n += 1
+    keys[:n].sort()
+    found, last = 0, -1.0
     for i in range(n):
-        share[i] /= total
-    return n
+        k = keys[i] & _PLACE
+        guess = max(guesses[k], last)
+        if guess > last:
+            z[found], share[found], near[found] = guess, 0.0, 0.0
+            found += 1
+        share[found - 1] += w[k] / total
+        if not ways[0] <= k < ways[1]:
+            near[found - 1] += w[k] / total
+        last = guess
+    return found
 
 
 @njit(cache=True)
-def _near(z: Floats, share: Floats, which: Integers, n: int, ways: Integers) -> int:
+def _near(z: Floats, share: Floats, near: Floats, n: int) -> int:
     """Keep of n sorted guesses those not far from history (all, if there is no other); how many."""
     kept, total = 0, 0.0
     for i in range(n):
-        if not ways[0] <= which[i] < ways[1]:
-            z[kept], share[kept] = z[i], share[i]
-            total += share[i]
+        if near[i] > 0.0:
+            z[kept], share[kept] = z[i], near[i]
+            total += near[i]
             kept += 1
     if kept == 0:
         return n
@@ -158,21 +175,23 @@ def _point(z: Floats, share: Floats, n: int, unit: float, losses: Floats) -> flo
     The loss of p for y is 1 - min / max of the two, plus losses[0] where they lie in different
     powers of two, plus losses[1] |y - p| in units of `unit`.
     """
-    near, y, bucket = np.zeros(n), np.empty(n), np.empty(n, np.int64)
-    mass, tail = np.zeros(_BUCKETS), 0.0
+    near, y, bucket = np.empty(n), np.empty(n), np.empty(n, np.int64)
+    closer = np.empty(n)  # min / max of each guess and the one below it
+    mass, tail, last = np.zeros(_BUCKETS), 0.0, 1.0
     for i in range(n):  # sums of share x min / max, from the left and from the right
-        if i > 0:
-            tail *= math.exp(z[i - 1] - z[i])
-        tail += share[i]
+        exact = math.expm1(z[i])
+        closer[i] = last / (1.0 + exact)
+        last = 1.0 + exact
+        tail = tail * closer[i] + share[i]
         near[i] = tail
-        y[i] = round(math.expm1(z[i]), 3)  # 16 s are not 15.999.. s, in another power of two
-        bucket[i] = min(math.ceil(math.log2(max(y[i], 1.0))), _BUCKETS - 1)
+        y[i] = np.rint(exact * 1e3) / 1e3  # 16 s are not 15.999.. s, in another power of two
+        rest, power = math.frexp(max(y[i], 1.0))
+        bucket[i] = min(power - 1 if rest == 0.5 else power, _BUCKETS - 1)
         mass[bucket[i]] += share[i]
     tail, whole = 0.0, 0.0
     for i in range(n - 1, -1, -1):
         near[i] += tail
-        if i > 0:
-            tail = (tail + share[i]) * math.exp(z[i - 1] - z[i])
+        tail = (tail + share[i]) * closer[i]
         whole += share[i] * y[i]
     best, least, below, sum_below = 0, np.inf, 0.0, 0.0
     for i in range(n):
@@ -219,7 +238,7 @@ def follow(
     elsewhere NaN and -1.
     """
     k = guesses.shape[1]
-    lived, which = np.empty(k), np.empty(k, np.int64)
+    lived, near = np.empty(k), np.empty(k)
     w, z, share, by_owner = np.empty(k), np.empty(k), np.empty(k), np.empty(owners.max() + 1)
     value[:], served[:], learned[:], leader[:] = math.nan, math.nan, math.nan, -1
     for event in range(len(kinds)):
@@ -228,14 +247,14 @@ def follow(
             continue
         _weights(guesses[i], ways, slots[i], sums, totals, prior, w)
         _outlast(guesses[i], w, ways, lasting[i], lived)
-        n = _sorted(guesses[i], lived, z, share, which)
+        n = _sorted(guesses[i], lived, ways, z, share, near)
         if kinds[event] == SERVE:
             if n > 0:
                 _read(z, share, n, levels, served[i])
                 _widen(levels, totals[slots[i, -2]], served[i])
                 for q in range(len(levels)):
                     served[i, q] = max(math.expm1(served[i, q]), 0.0)
-                n = _near(z, share, which, n, ways)
+                n = _near(z, share, near, n)
                 value[i] = _point(z, share, n, max(mean[0], 1.0), losses)
                 by_owner[:] = 0.0
                 for j in range(k):
