@@ -57,10 +57,10 @@ RULES: Final = {
     "fifo": Rule(ARRIVAL, 0.0, 0, 0, 0, 0),
     "shortest": Rule(WORK, 0.0, 0, 0, 0, 0),
     "critical": Rule(PATH, 0.0, 0, 0, 0, 0),
-    "fair": Rule(ARRIVAL, 0.0, 1, 1, 1, 0),
-    "weighted": Rule(ARRIVAL, -1.0, 1, 1, 1, 0),
+    "fair": Rule(ARRIVAL, 0.0, 1, 0, 1, 1),
+    "weighted": Rule(ARRIVAL, -1.0, 1, 0, 1, 1),
 }
-"""Rules by name, as they stand in the literature; their flags may be tuned."""
+"""Rules by name; shares with the flags of Decima's code. Flags and alpha may be tuned."""
 
 
 @bare
