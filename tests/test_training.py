@@ -8,7 +8,7 @@ from headway.history import open_traces
 from headway.schedule.learned import load_learned
 from headway.simulate.compare import rows
 from headway.simulate.lublin import lublin
-from headway.training import LEAST_TASKS, courses_of, train_scheduler
+from headway.training import ALGORITHMS, LEAST_TASKS, courses_of, train_scheduler
 
 
 def trace_file(path, jobs=1500, seed=0):
@@ -53,9 +53,10 @@ def test_training_writes_a_policy_and_says_what_it_brought(trace, tmp_path):
     assert json.dumps(document)
 
 
-def test_the_same_seed_and_decisions_write_the_same_weights(trace, tmp_path):
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_the_same_seed_and_decisions_write_the_same_weights(trace, tmp_path, algo):
     for name in ("a.npz", "b.npz"):
-        train(trace, tmp_path / name, seed=7)
+        train(trace, tmp_path / name, algo=algo, seed=7, decisions=5_000)
     first, again = (load_learned(tmp_path / name).weights for name in ("a.npz", "b.npz"))
     np.testing.assert_array_equal(first, again)
 

@@ -18,6 +18,8 @@ from headway.schedule.learned import BACKFILL_LEVEL, Learned, save_learned
 from headway.simulate.batch import Course, course_of
 from headway.simulate.episode import EASY
 from headway.simulate.workload import workload_from
+from headway.train.dqn import train_dqn
+from headway.train.ppo import train_ppo
 from headway.train.search import search
 from headway.verify import recommend
 from headway.verify.replay import replay
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
 SHARE: Final = 0.6  # of the time of a history that may teach or choose
 TAUGHT: Final = 0.8  # of that, which teaches
 LEAST_TASKS: Final = 500
-LONGEST: Final = 4000  # tasks of a window
+LONGEST: Final = 4000  # tasks of a window, where whole windows judge
+SHORT: Final = 256  # where each decision is paid
 WINDOWS: Final = 8  # of a history at the least
-ALGORITHMS: Final = ("search",)
+ALGORITHMS: Final = {"search": search, "ppo": train_ppo, "dqn": train_dqn}
 DECISIONS: Final = 20_000_000
 
 
@@ -61,8 +64,9 @@ def train_scheduler(
         raise ConfigError(f"algo must be one of {', '.join(ALGORITHMS)}, got {algo!r}")
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
-    taught, chosen, jobs = courses_of(traces, progress)
-    journal = out.with_name(out.name + ".search.npz")
+    longest = LONGEST if algo == "search" else SHORT
+    taught, chosen, jobs = courses_of(traces, progress, longest)
+    journal = out.with_name(f"{out.name}.{algo}.npz")
     if journal.exists() and not resume:
         journal.unlink()
     began = clock()
@@ -72,7 +76,7 @@ def train_scheduler(
         progress("Training", min(max(share, used), 1.0))
         return used < 1.0
 
-    found = search(
+    found = ALGORITHMS[algo](
         taught, chosen, jobs, mode=EASY, decisions=decisions or DECISIONS, seed=seed,
         resume=journal, progress=goes_on,
     )  # fmt: skip
@@ -95,11 +99,11 @@ def train_scheduler(
 
 
 def courses_of(
-    traces: Sequence[Trace], progress: Progress
+    traces: Sequence[Trace], progress: Progress, longest: int = LONGEST
 ) -> tuple[list[Course], list[Course], int]:
     """Courses that teach, courses that choose, and how many tasks a window has."""
     parts = [_early(trace, progress) for trace in traces]
-    jobs = min(LONGEST, min(len(workload) for workload, _ in parts) // WINDOWS)
+    jobs = min(longest, min(len(workload) for workload, _ in parts) // WINDOWS)
     taught, chosen = [], []
     for workload, estimate in parts:
         value_s = recommend.value_of(workload, estimate)

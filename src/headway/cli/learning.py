@@ -110,7 +110,7 @@ def demo(
 
 def train_scheduler(
     history: Histories,
-    algo: Annotated[str, typer.Option(help="How to learn: search.")] = "search",
+    algo: Annotated[str, typer.Option(help="How to learn: search, ppo or dqn.")] = "search",
     minutes: Annotated[float, typer.Option(min=0.0, help="Of training; 0 = no limit.")] = 0.0,
     decisions: Annotated[int, typer.Option(min=0, help="To train on; 0 = 20 million.")] = 0,
     seed: Seed = 0,
