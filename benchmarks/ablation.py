@@ -209,7 +209,7 @@ def measure(name, tasks, x, target):
     cap = "" if is_memory else "limit_s"
     members = [
         ("nearest", Nearest(FAMILIES[target], is_memory=is_memory, levels=LEVELS)),
-        ("boosted", Boosted(columns, anchors=anchors, cap=cap)),
+        ("boosted", Boosted(columns, anchors=anchors, cap=cap, rounds=50 if is_memory else 30)),
         *extra_members(EXTRAS, x.names, is_memory=is_memory),
     ]
     numbered = Features(

@@ -127,7 +127,7 @@ def main():
     predictor = predictor_for("runtime_s", NAMES)
     predictor.learn(x, y, known)
     columns = [name for name in NAMES if ".memory_" not in name and "tag_" not in name]
-    boosted = Boosted(columns, anchors=["user.ewma_log"], cap="limit_s")
+    boosted = Boosted(columns, anchors=["user.ewma_log"], cap="limit_s", rounds=30)
     boosted.learn(x, y, known)
     trees(*usual())
     trees(boosted._texts, boosted._window.rows(x)[0])

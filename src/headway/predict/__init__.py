@@ -34,6 +34,7 @@ __all__ = [
 TARGETS = ("runtime_s", "memory_bytes", "failure")
 _FIRST_FIT, _MEMORY_FIRST_FIT = 50, 3_000  # on less, trees gave less memory than was needed
 _MEMORY_LEVELS = (0.05, 0.5, 0.95)  # fitted; five cost two thirds more time
+_ROUNDS, _ROUNDS_MIXED = 50, 30  # of trees; fewer suffice beside the history
 _MIDDLES_S = (600.0, 7200.0)  # runtimes below, between and above are calibrated apart
 
 
@@ -67,7 +68,7 @@ def predictor_for(
     levels = _MEMORY_LEVELS if is_memory else LEVELS
     boosted = Boosted(
         columns.names, anchors=columns.anchors, cap=columns.cap, levels=levels, seed=seed,
-        first_fit=first_fit, whole=whole,
+        first_fit=first_fit, whole=whole, rounds=_ROUNDS if is_memory or orders else _ROUNDS_MIXED,
     )  # fmt: skip
     if orders and not is_memory:
         nearest = Nearest(columns.families, levels=levels)

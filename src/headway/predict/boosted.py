@@ -31,11 +31,12 @@ LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 _MODELS: Final = ("target", "ratio")
 _SETTINGS: Final[dict[str, Any]] = {
-    "learning_rate": 0.1, "num_leaves": 31, "min_data_in_leaf": 50, "max_bin": 63,
+    "num_leaves": 31, "min_data_in_leaf": 50, "max_bin": 63,
     "feature_fraction": 0.5, "bagging_fraction": 0.5, "bagging_freq": 1, "extra_trees": True,
     "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbosity": -1,
     "objective": "quantile",
 }  # fmt: skip
+_RATES: Final = 5.0  # sum of the learning rates of all rounds
 
 
 class Boosted:
@@ -68,8 +69,8 @@ class Boosted:
 
         anchors: columns with logs of the target, the nearest history first; cap: the column of
         the limit that no answer exceeds by more than 1 % and a minute; first_fit: outcomes
-        before the first fit; whole: outcomes that are known already, see Window; settings: of the
-        library's training, in place of ours.
+        before the first fit; whole: outcomes that are known already, see Window; rounds: fewer take
+        larger steps; settings: of the library's training, in place of ours.
         """
         self.levels = np.array(levels, dtype=np.float64)
         self._cap, self._rounds, self._seed = cap, rounds, seed
@@ -143,8 +144,8 @@ class Boosted:
             level, data = job
             if weights is not None:
                 data = data_of(data.get_label(), weights[:, level], whole)
-            settings = _SETTINGS | self._settings | {"seed": self._seed}
-            settings["alpha"] = float(self.levels[level])
+            settings = _SETTINGS | {"learning_rate": _RATES / self._rounds} | self._settings
+            settings |= {"seed": self._seed, "alpha": float(self.levels[level])}
             return str(lightgbm.train(settings, data, self._rounds).model_to_string())
 
         jobs = [(level, data) for level in range(len(self.levels)) for data in (whole, ratio)]
