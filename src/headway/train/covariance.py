@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 NAMES: Final = {
-    "log_runtime": 1.0, "log_procs": 1.0, "share": 0.3, "log_wait": 0.5, "slowdown": 0.2,
-    "fits": 0.3, "log_until": 0.3, "age": 0.3, "user_running": 0.3, "user_waiting": 0.3,
+    "log_runtime": 1.0, "log_procs": 1.0, "share": 1.0, "fits": 0.3, "log_until": 0.5,
+    "user_running": 0.3, "user_waiting": 0.3,
 }  # fmt: skip
 """Features that are weighed, and how far their weights are shaken at first, over the step."""
 CHILDREN: Final = 12
