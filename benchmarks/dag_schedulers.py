@@ -24,6 +24,7 @@ from headway.train.hierarchical import Setting, train
 
 SEEDS, SEQUENCES, TUNED_ON, JOBS, EXECUTORS = range(5), 20, 6, 200, 50
 INTERVAL_S, T_95 = 25.0, 2.093  # of 20 sequences
+INSTANCE_GENERATIONS = 60
 ALPHAS = (-2.0, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0)
 
 
@@ -148,12 +149,12 @@ def main(archive, folder, minutes=20.0, instances=()):
     judge("Queries never trained on", catalog, unseen, kinds, INTERVAL_S * other, policies)
     judge("More load", catalog, everything, kinds, 0.75 * INTERVAL_S, policies)
     if instances:
-        judge_instances(instances, policies)
+        judge_instances(instances, policies, folder)
     speed(catalog, everything, policies[0])
 
 
-def judge_instances(paths, policies):
-    """Executed workflows of other kinds, which nothing was trained on."""
+def judge_instances(paths, policies, folder):
+    """Executed workflows of other kinds: first not trained on, then on every second of them."""
     found = [
         workflow_of_tasks(path.name, tasks_of(open_traces([path]), lambda what, share: None)[0])
         for path in paths
@@ -162,6 +163,16 @@ def judge_instances(paths, policies):
     kinds = np.arange(len(found))
     interval_s = catalog.work_s.mean() / EXECUTORS / 0.7
     judge("WfFormat instances", catalog, kinds, kinds, interval_s, policies)
+    known, others = kinds[::2], kinds[1::2]
+    scale_known, scale = (catalog.work_s[k].mean() / catalog.work_s.mean() for k in (known, others))
+    setting = Setting(catalog, known, EXECUTORS, interval_s * scale_known)
+    own = []
+    for seed in SEEDS:
+        keep = folder / f"instances-{seed}.npz"
+        trained = train(setting, seed, generations=INSTANCE_GENERATIONS, keep=keep, threads=1)
+        print(f"seed {seed}:", trained.curve[-1], flush=True)
+        own.append(levels_of(trained.weights))
+    judge("WfFormat, every second", catalog, others, known, interval_s * scale, own)
 
 
 def weights(names, values):
