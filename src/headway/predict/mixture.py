@@ -36,7 +36,6 @@ _UNKNOWN: Final = 1.0  # log spread believed beside that of the guesses before a
 _LEAST_WEIGHT: Final = 1e-6
 _MEAN_OVER: Final = 2000.0  # outcomes over which the mean of the target is followed
 _BUCKETS: Final = 64
-_PLACE: Final = 0xFF  # bits of a key that say whose guess it is, one of at most 256
 _WAYS: Final = len(BEYOND)
 _UNKNOWN_FADES: Final = 0.75  # power of the number of outcomes that it falls with
 
@@ -97,33 +96,41 @@ def _outlast(guesses: Floats, w: Floats, ways: Integers, lasting: Floats, out: F
 
 
 @njit(cache=True)
+def _below(guesses: Counts, guess: float) -> int:
+    """How many of some guesses (n,) are below one."""
+    count = 0
+    for i in range(len(guesses)):
+        count += guesses[i] < guess
+    return count
+
+
+@njit(cache=True)
 def _sorted(
-    guesses: Floats, w: Floats, ways: Integers, z: Floats, share: Floats, near: Floats
-) -> int:
+    guesses: Floats, w: Floats, ways: Integers, single: Counts, which: Integers,
+    z: Floats, share: Floats, near: Floats,
+) -> int:  # fmt: skip
     """Write the guesses that count, in order and equal ones as one, into z; how many.
 
-    share is what they weigh together, near the same without those far from history.
+    share is what they weigh together, near the same without those far from history. Guesses are
+    equal that are so in single precision; counting those below each is quicker than to sort.
     """
-    n, total = 0, 0.0
-    keys = z.view(np.int64)  # numbers of at least 0 are in the order of their bits
+    n, total, found = 0, 0.0, 0
     for k in range(len(w)):
         if w[k] > _LEAST_WEIGHT:
-            z[n] = max(guesses[k], 0.0)
-            keys[n] = keys[n] & ~_PLACE | k  # nearer than 2^-44 is equal
+            single[n], which[n] = guesses[k], k
             total += w[k]
             n += 1
-    keys[:n].sort()
-    found, last = 0, -1.0
-    for i in range(n):
-        k = keys[i] & _PLACE
-        guess = max(guesses[k], last)
-        if guess > last:
-            z[found], share[found], near[found] = guess, 0.0, 0.0
-            found += 1
-        share[found - 1] += w[k] / total
+    share[:n], near[:n] = 0.0, 0.0
+    for j in range(n):
+        at, k = _below(single[:n], single[j]), which[j]
+        z[at] = guesses[k]
+        share[at] += w[k] / total
         if not ways[0] <= k < ways[1]:
-            near[found - 1] += w[k] / total
-        last = guess
+            near[at] += w[k] / total
+    for i in range(n):
+        if share[i] > 0.0:
+            z[found], share[found], near[found] = z[i], share[i], near[i]
+            found += 1
     return found
 
 
@@ -239,6 +246,7 @@ def follow(
     """
     k = guesses.shape[1]
     lived, near = np.empty(k), np.empty(k)
+    single, which = np.empty(k, np.float32), np.empty(k, np.int64)
     w, z, share, by_owner = np.empty(k), np.empty(k), np.empty(k), np.empty(owners.max() + 1)
     value[:], served[:], learned[:], leader[:] = math.nan, math.nan, math.nan, -1
     for event in range(len(kinds)):
@@ -247,7 +255,7 @@ def follow(
             continue
         _weights(guesses[i], ways, slots[i], sums, totals, prior, w)
         _outlast(guesses[i], w, ways, lasting[i], lived)
-        n = _sorted(guesses[i], lived, ways, z, share, near)
+        n = _sorted(guesses[i], lived, ways, single, which, z, share, near)
         if kinds[event] == SERVE:
             if n > 0:
                 _read(z, share, n, levels, served[i])
