@@ -1,36 +1,47 @@
 """Training schedulers on histories: predict runtimes as they would have been, then learn to order.
 
-Only the first SHARE of the time of each history is looked at: what was learned can be judged on the
-rest. Of that part, the last fifth chooses among weights, the rest teaches.
+Only the first SHARE of the time of each history teaches: of that part, the last fifth chooses among
+weights. On the rest, what was learned is held against the best standard rule.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import polars as pl
 
 from headway.errors import ConfigError, NotEnoughData
 from headway.history import tasks_of
 from headway.schedule.learned import BACKFILL_LEVEL, Learned, save_learned
-from headway.simulate.batch import Course, course_of
+from headway.simulate.batch import course_of
 from headway.simulate.episode import EASY
+from headway.simulate.play import simulate_network
+from headway.simulate.promises import DAY_S
 from headway.simulate.workload import workload_from
+from headway.stats import bounded_slowdown
 from headway.train.dqn import train_dqn
 from headway.train.ppo import train_ppo
 from headway.train.search import search
 from headway.verify import recommend
+from headway.verify.proof import prove
 from headway.verify.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from headway.history import Progress
     from headway.observe.trace import Trace
+    from headway.records import Estimate
+    from headway.simulate.batch import Course
     from headway.simulate.workload import Workload
+
+    Bools = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
 
 SHARE: Final = 0.6  # of the time of a history that may teach or choose
 TAUGHT: Final = 0.8  # of that, which teaches
@@ -40,6 +51,18 @@ SHORT: Final = 256  # where each decision is paid
 WINDOWS: Final = 8  # of a history at the least
 ALGORITHMS: Final = {"search": search, "ppo": train_ppo, "dqn": train_dqn}
 DECISIONS: Final = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A history of n tasks that can be simulated, and what was predicted of each."""
+
+    name: str
+    workload: Workload
+    estimate: Estimate  # of the rows of the table that the workload came from
+    value_s: Floats  # (n,) that a learned policy orders by
+    upper_s: Floats  # (n,) that it backfills by
+    is_late: Bools  # (n,) after the first SHARE of the time
 
 
 def train_scheduler(
@@ -65,7 +88,8 @@ def train_scheduler(
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
     longest = LONGEST if algo == "search" else SHORT
-    taught, chosen, jobs = courses_of(traces, progress, longest)
+    histories = [known_of(trace, progress) for trace in traces]
+    taught, chosen, jobs = courses_of(histories, longest)
     journal = out.with_name(f"{out.name}.{algo}.npz")
     if journal.exists() and not resume:
         journal.unlink()
@@ -84,55 +108,89 @@ def train_scheduler(
         "against": "smallest predicted area first", "ratio": found.validation,
         "windows": sum(len(course.windows) for course in chosen), "curve": found.curve,
     }  # fmt: skip
-    save_learned(
-        Learned(
-            weights=found.weights, algo=algo, seed=seed, decisions=found.decisions,
-            backfill="easy", trained_on=", ".join(trace.path.name for trace in traces),
-            validation=validation,
-        ),
-        out,
+    learned = Learned(
+        weights=found.weights, algo=algo, seed=seed, decisions=found.decisions, backfill="easy",
+        trained_on=", ".join(known.name for known in histories), validation=validation,
     )  # fmt: skip
+    seconds = clock() - began
+    save_learned(learned, out)
+    proofs: list[dict[str, Any]] = []
+    for known in histories:
+        progress(f"Proving on {known.name}", len(proofs) / len(histories))
+        proofs.append(proof_of(known, learned))
     return {
-        "algo": algo, "decisions": found.decisions, "seconds": clock() - began,
-        "validation": validation, "policy": str(out),
+        "algo": algo, "decisions": found.decisions, "seconds": seconds,
+        "validation": validation, "proof": proofs, "policy": str(out),
     }  # fmt: skip
 
 
 def courses_of(
-    traces: Sequence[Trace], progress: Progress, longest: int = LONGEST
+    histories: Sequence[Known], longest: int = LONGEST
 ) -> tuple[list[Course], list[Course], int]:
     """Courses that teach, courses that choose, and how many tasks a window has."""
-    parts = [_early(trace, progress) for trace in traces]
-    jobs = min(longest, min(len(workload) for workload, _ in parts) // WINDOWS)
-    taught, chosen = [], []
-    for workload, estimate in parts:
-        value_s = recommend.value_of(workload, estimate)
-        upper_s = recommend.quantile_of(workload, estimate, BACKFILL_LEVEL)
-        span_s = workload.submit_s[-1] - workload.submit_s[0]
-        cut = int(np.searchsorted(workload.submit_s, workload.submit_s[0] + TAUGHT * span_s))
-        cut = min(max(cut, jobs), len(workload) - jobs)
+    jobs = min(longest, min(int((~known.is_late).sum()) for known in histories) // WINDOWS)
+    taught: list[Course] = []
+    chosen: list[Course] = []
+    for known in histories:
+        end = int((~known.is_late).sum())
+        submit_s = known.workload.submit_s
+        at_s = submit_s[0] + TAUGHT * (submit_s[end - 1] - submit_s[0])
+        cut = min(max(int(np.searchsorted(submit_s, at_s)), jobs), end - jobs)
         first = np.arange(0, cut - jobs + 1, max(jobs // 20, 1))
-        taught.append(course_of(workload, value_s, upper_s, first))
-        chosen.append(
-            course_of(workload, value_s, upper_s, np.arange(cut, len(workload) - jobs + 1, jobs))
-        )
+        later = np.arange(cut, end - jobs + 1, jobs)
+        for courses, windows in ((taught, first), (chosen, later)):
+            courses.append(course_of(known.workload, known.value_s, known.upper_s, windows))
     return taught, chosen, jobs
 
 
-def _early(trace: Trace, progress: Progress) -> tuple[Workload, Any]:
-    """The first SHARE of a history as a workload, with what was predicted at each submission."""
+def known_of(trace: Trace, progress: Progress) -> Known:
+    """A history with what would have been predicted at each submission."""
     tasks, facts = tasks_of([trace], progress)
     if facts[0].total_cpus is None:
         raise NotEnoughData(f"{trace.path.name} does not say how many processors tasks took")
-    at_s = tasks["submitted_s"]
-    first_s, last_s = float(at_s.min()), float(at_s.max())  # type: ignore[arg-type]
-    tasks = tasks.filter(pl.col("submitted_s") <= first_s + SHARE * (last_s - first_s))
-    what = f"Replaying {trace.path.name}"
-    replayed = replay(tasks, "runtime_s", orders=True, progress=partial(progress, what))
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
-    if len(workload) < LEAST_TASKS:
+    submit_s = workload.submit_s
+    is_late = submit_s > submit_s[0] + SHARE * (submit_s[-1] - submit_s[0])
+    if (~is_late).sum() < LEAST_TASKS:
         raise NotEnoughData(
-            f"{trace.path.name} has {len(workload)} tasks in its first {SHARE:.0%}: "
+            f"{trace.path.name} has {(~is_late).sum()} tasks in its first {SHARE:.0%}: "
             f"training needs {LEAST_TASKS}"
         )
-    return workload, replayed.estimate
+    what = f"Replaying {trace.path.name}"
+    estimate = replay(tasks, "runtime_s", orders=True, progress=partial(progress, what)).estimate
+    value_s = recommend.value_of(workload, estimate)
+    upper_s = recommend.quantile_of(workload, estimate, BACKFILL_LEVEL)
+    return Known(trace.path.name, workload, estimate, value_s, upper_s, is_late)
+
+
+def proof_of(known: Known, learned: Learned) -> dict[str, Any]:
+    """A policy against the best standard rule on the time that neither was chosen on.
+
+    The rule, with requested or predicted runtimes, is the one that was best on the earlier time.
+    `bound` says what the bound on starvation of a day costs.
+    """
+    workload, late = known.workload, known.is_late
+    plans = recommend.requested_plans(workload)
+    plans += recommend.predicted_plans(workload, known.estimate)
+    judged = [recommend.judge(workload, plan) for plan in plans]
+    best = min(judged, key=lambda one: float(_slowdown(workload, one.start_s)[~late].mean()))
+    starts = [
+        simulate_network(
+            workload, learned.network, known.value_s, workload.requested_s,
+            backfill_s=known.upper_s, bound_s=bound_s,
+        )
+        for bound_s in (None, DAY_S)
+    ]  # fmt: skip
+    said = prove(workload, starts[0], best.start_s, judged[0].start_s, late)
+    with_bound = float(_slowdown(workload, starts[1])[late].mean())
+    starved_s = float((starts[1] - judged[0].start_s)[late].max())
+    return {
+        "history": known.name,
+        "rule": f"{best.plan.policy}, {best.plan.runtimes} runtimes",
+        **said,
+        "bound": {"bound_s": DAY_S, "candidate": with_bound, "starved_s": starved_s},
+    }
+
+
+def _slowdown(workload: Workload, start_s: Floats) -> Floats:
+    return bounded_slowdown(start_s - workload.submit_s, workload.runtime_s)
