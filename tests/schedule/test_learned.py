@@ -63,3 +63,10 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path):
     save_learned(broken, path)
     with pytest.raises(InputError, match="not numbers"):
         load_learned(path)
+
+
+def test_the_policy_that_is_shipped_can_be_loaded_and_says_what_it_was_trained_on():
+    shipped = learned_named("learned:default")
+    assert shipped.algo == "search"
+    assert "HPC2N" in shipped.trained_on
+    assert shipped.validation["ratio"] < 1.0
