@@ -36,7 +36,7 @@ _SETTINGS: Final[dict[str, Any]] = {
     "num_threads": 1, "deterministic": True, "force_col_wise": True, "verbosity": -1,
     "objective": "quantile",
 }  # fmt: skip
-_RATES: Final = 5.0  # sum of the learning rates of all rounds
+RATES: Final = 5.0  # sum of the learning rates of all rounds
 
 
 class Boosted:
@@ -144,7 +144,7 @@ class Boosted:
             level, data = job
             if weights is not None:
                 data = data_of(data.get_label(), weights[:, level], whole)
-            settings = _SETTINGS | {"learning_rate": _RATES / self._rounds} | self._settings
+            settings = _SETTINGS | {"learning_rate": RATES / self._rounds} | self._settings
             settings |= {"seed": self._seed, "alpha": float(self.levels[level])}
             return str(lightgbm.train(settings, data, self._rounds).model_to_string())
 

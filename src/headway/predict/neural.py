@@ -128,7 +128,7 @@ class Neural:
 
         parts = []
         scale = float(self._fixed["scale"])
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_thread():
             for begin in range(0, len(rows), _BATCH):
                 part = slice(begin, begin + _BATCH)
                 said = outputs(self._weights, *self._encoded(rows[part], anchored[part])).mean(1)
@@ -149,7 +149,7 @@ class Neural:
             self._weights = start(shape, self._seed)
             self._fixed["scale"] = torch.tensor(max(float(np.std(ratio)), 0.1))
         self._fixed["edges"] = _edges(np.column_stack([numbers, anchored]))
-        with _one_thread():
+        with one_thread():
             places, hashed = self._encoded(window.x, anchored)
             trained = train(
                 {name: w.float() for name, w in self._weights.items()},
@@ -191,7 +191,7 @@ def _edges(numbers: Floats) -> Any:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let torch work in one thread, as long as this lasts."""
     import torch
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.errors import ConfigError
+from headway.predict.neural import one_thread
 from headway.schedule.network import smallest_area_first
 from headway.simulate.batch import Batch
 from headway.train.journal import keep, put, resumed, tensors
@@ -81,6 +82,7 @@ def learner_of(seed: int, rates: tuple[float, float]) -> Learner:
     return learner
 
 
+@one_thread()
 def train(
     one_round: Round,
     rates: tuple[float, float],

@@ -169,9 +169,10 @@ def _ours(member: str) -> dict[str, float]:
     from headway.predict import boosted, xgboosted
 
     known = boosted._SETTINGS if member == "boosted" else xgboosted._SETTINGS
-    unset = {"lambda_l2": 1e-3, "lambda": 1.0}
+    rounds = 50.0
+    unset = {"lambda_l2": 1e-3, "lambda": 1.0, "learning_rate": boosted.RATES / rounds}
     found = {name: float(known.get(name, unset.get(name, 0.0))) for name in _RANGES[member]}
-    return found | {"rounds": 50.0}
+    return found | {"rounds": rounds}
 
 
 def _score_of(trial: Any, told: Told, member: str, seed: int) -> float:
