@@ -43,7 +43,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
 def test_a_file_of_another_search_is_refused(tmp_path):
     kept = tmp_path / "search.npz"
     run(20_000, seed=1, resume=kept)
-    with pytest.raises(ConfigError, match="another search"):
+    with pytest.raises(ConfigError, match="another run"):
         run(20_000, seed=2, resume=kept)
 
 

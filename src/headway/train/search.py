@@ -11,15 +11,15 @@ learning", with its antithetic pairs; the scaling by window is our own.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from headway.errors import ConfigError
 from headway.schedule.network import SHAPES, SIZE, flat, network_of, smallest_area_first
-from headway.simulate.play import play
-from headway.stats import bounded_slowdown
+from headway.train.journal import keep, resumed
+from headway.train.judge import judge_of
 from headway.train.trained import Trained
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from headway.schedule.siblings import Siblings
     from headway.simulate.batch import Course
-    from headway.simulate.structures import Jobs
+    from headway.train.journal import Arrays, Curve
+    from headway.train.judge import Judge, Window
 
     Floats = NDArray[np.float64]
 
@@ -44,15 +44,6 @@ MOMENTUM: Final = 0.8
 KEPT: Final = 0.9  # of the running mean of weights, each generation
 EVERY: Final = 10  # generations between validations
 DULL: Final = 1.5  # mean slowdown under the first rule, below which a window teaches nothing
-
-
-class Window(NamedTuple):
-    """Tasks that are simulated together, and what the rule that is started from makes of them."""
-
-    jobs: Jobs
-    siblings: Siblings
-    total_procs: int
-    usual: float  # mean bounded slowdown
 
 
 @dataclass(slots=True)
@@ -87,59 +78,40 @@ def search(
     """
     if decisions < 1 or not courses or not validation:
         raise ConfigError("search needs courses, validation windows and decisions of at least 1")
-    start = smallest_area_first()
-    users = 1 + max(int(c.siblings.user.max(initial=0)) for c in [*courses, *validation])
+    judge = judge_of(mode, courses, validation)
+    judged = judge.windows(validation, jobs)
+    state, curve = _begun(seed), [(0, 1.0)]
+    if (found := resumed(resume, seed, set(_arrays(state)))) is not None:
+        state, curve = _again(found[0]), found[1]
     with ThreadPoolExecutor(threads) as pool:
-        player = Player(pool, mode, users)
-        judged = [
-            player.window(course, int(first), jobs, start)
-            for course in validation
-            for first in course.windows
-        ]
-        state, curve = _resumed(resume, seed, start)
+        player = _Player(pool, judge)
         while state.decisions < decisions:
             rng = np.random.default_rng([seed, state.generation])
-            _generation(state, player, _drawn(rng, courses, jobs, player, start), rng)
+            _generation(state, player, _drawn(rng, courses, jobs, judge), rng)
             if state.generation % EVERY == 0:
                 _validate(state, player, judged, curve)
-                _keep(resume, seed, state, curve)
+                keep(resume, seed, curve, _arrays(state))
             if progress is not None and not progress(state.decisions / decisions):
                 break
         if state.generation % EVERY:
             _validate(state, player, judged, curve)
-            _keep(resume, seed, state, curve)
+            keep(resume, seed, curve, _arrays(state))
     return Trained(weights=state.best, decisions=state.decisions, curve=curve)
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class _Player:
     """Plays windows side by side."""
 
     pool: ThreadPoolExecutor
-    mode: int
-    users: int
-
-    def window(self, course: Course, first: int, jobs: int, start: Floats) -> Window:
-        """A window of a course, with what weights `start` make of it."""
-        part, siblings = course.window(first, jobs)
-        window = Window(part, siblings, course.total_procs, 1.0)
-        return window._replace(usual=self.play(start, window)[0])
-
-    def play(self, weights: Floats, window: Window) -> tuple[float, int]:
-        """Mean bounded slowdown of a window under some weights, and the decisions it took."""
-        start_s, decisions = play(
-            window.jobs, window.siblings, self.users, window.total_procs, self.mode,
-            network_of(weights),
-        )  # fmt: skip
-        waited_s = start_s - window.jobs.submit_s
-        return float(bounded_slowdown(waited_s, window.jobs.runtime_s).mean()), decisions
+    judge: Judge
 
     def play_all(self, weights: Sequence[Floats], windows: Sequence[Window]) -> tuple[Floats, int]:
         """Log slowdowns (w, n) of n windows under w weights, and the decisions in all."""
         wanted = [(these, window) for these in weights for window in windows]
-        played = list(self.pool.map(lambda pair: self.play(*pair), wanted))
+        played = list(self.pool.map(lambda pair: self.judge.play(*pair), wanted))
         slowdown = np.array([value for value, _ in played]).reshape(len(weights), len(windows))
-        return np.log(slowdown), sum(made for _, made in played)
+        return slowdown, sum(made for _, made in played)
 
 
 def shaking() -> Floats:
@@ -149,14 +121,14 @@ def shaking() -> Floats:
 
 
 def _drawn(
-    rng: np.random.Generator, courses: Sequence[Course], jobs: int, player: Player, start: Floats
+    rng: np.random.Generator, courses: Sequence[Course], jobs: int, judge: Judge
 ) -> list[Window]:
     """WINDOWS windows in which something waits, as far as a few tries for each find them."""
     drawn: list[Window] = []
     for tries in range(10 * WINDOWS):
         course = courses[int(rng.integers(len(courses)))]
-        window = player.window(course, int(rng.choice(course.windows)), jobs, start)
-        if window.usual > DULL or tries >= 9 * WINDOWS:
+        window, _ = judge.window(course, int(rng.choice(course.windows)), jobs)
+        if window.usual > np.log(DULL) or tries >= 9 * WINDOWS:
             drawn.append(window)
         if len(drawn) == WINDOWS:
             break
@@ -164,7 +136,7 @@ def _drawn(
 
 
 def _generation(
-    state: _Search, player: Player, windows: Sequence[Window], rng: np.random.Generator
+    state: _Search, player: _Player, windows: Sequence[Window], rng: np.random.Generator
 ) -> None:
     """Shake, play, move."""
     scale = shaking()
@@ -182,21 +154,19 @@ def _generation(
     state.mean = KEPT * state.mean + (1.0 - KEPT) * state.weights
 
 
-def _validate(
-    state: _Search, player: Player, judged: Sequence[Window], curve: list[tuple[int, float]]
-) -> None:
+def _validate(state: _Search, player: _Player, judged: Sequence[Window], curve: Curve) -> None:
     """Add a point to the curve; keep the weights if they are the best so far."""
     log_slowdown, _ = player.play_all([state.mean], judged)
-    usual = np.log([window.usual for window in judged])
+    usual = np.array([window.usual for window in judged])
     value = float(np.exp((log_slowdown[0] - usual).mean()))
     if value < min((known for _, known in curve), default=np.inf):
         state.best = state.mean.copy()
     curve.append((state.decisions, value))
 
 
-def _begun(seed: int, start: Floats) -> _Search:
+def _begun(seed: int) -> _Search:
     """A search at its beginning: a rule, beside layers that are drawn and not yet heard."""
-    rng = np.random.default_rng(seed)
+    start, rng = smallest_area_first(), np.random.default_rng(seed)
     network = network_of(start)
     weights = flat(
         network._replace(
@@ -204,36 +174,17 @@ def _begun(seed: int, start: Floats) -> _Search:
             second=rng.normal(0.0, 0.3, network.second.shape),
         )
     )
-    return _Search(weights, weights.copy(), start.copy(), np.zeros(SIZE))
+    return _Search(weights, weights.copy(), start, np.zeros(SIZE))
 
 
-def _resumed(
-    path: Path | None, seed: int, start: Floats
-) -> tuple[_Search, list[tuple[int, float]]]:
-    """A search as it was kept, or at its beginning."""
-    if path is None or not path.exists():
-        return _begun(seed, start), [(0, 1.0)]
-    with np.load(path, allow_pickle=False) as kept:
-        if int(kept["seed"]) != seed or kept["weights"].shape != (SIZE,):
-            raise ConfigError(
-                f"{path.name} was written by another search: remove it, or take its seed"
-            )
-        state = _Search(
-            kept["weights"], kept["mean"], kept["best"], kept["momentum"],
-            int(kept["generation"]), int(kept["decisions"]),
-        )  # fmt: skip
-        return state, [(int(at), float(value)) for at, value in kept["curve"]]
+def _arrays(state: _Search) -> Arrays:
+    """A search as it is kept."""
+    return {field.name: np.asarray(getattr(state, field.name)) for field in fields(state)}
 
 
-def _keep(path: Path | None, seed: int, state: _Search, curve: Sequence[tuple[int, float]]) -> None:
-    """Write where a search stands, whole or not at all."""
-    if path is None:
-        return
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez(
-            file, seed=seed, weights=state.weights, mean=state.mean, best=state.best,
-            momentum=state.momentum, generation=state.generation,
-            decisions=state.decisions, curve=np.array(curve),
-        )  # fmt: skip
-    partial.replace(path)
+def _again(arrays: Arrays) -> _Search:
+    """The search that `_arrays` gave."""
+    return _Search(
+        arrays["weights"], arrays["mean"], arrays["best"], arrays["momentum"],
+        int(arrays["generation"]), int(arrays["decisions"]),
+    )  # fmt: skip
