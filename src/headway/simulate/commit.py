@@ -43,19 +43,24 @@ class Line(NamedTuple):
 
 
 @compiled
+def line_of(n: int, total_procs: int) -> Line:
+    """An empty line on an empty machine, before the first of n tasks."""
+    return Line(
+        np.empty(n, np.int64),
+        np.array([0, 0, total_procs]),
+        running_of(min(n, total_procs), n),
+        np.full(n, np.nan),
+        np.zeros(1),
+    )
+
+
+@compiled
 def simulate_commit(
     jobs: Jobs, total_procs: int, number: int, is_static: bool, backfills: bool
 ) -> Floats:
     """Start of each task, (n,)."""
     n = len(jobs.submit_s)
-    room = min(n, total_procs)
-    line = Line(
-        np.empty(n, np.int64),
-        np.array([0, 0, total_procs]),
-        running_of(room, n),
-        np.full(n, np.nan),
-        np.zeros(1),
-    )
+    line = line_of(n, total_procs)
     while line.counts[ARRIVED] < n or line.counts[WAITING] > 0:
         while line.counts[WAITING] == 0:
             move(jobs, line)

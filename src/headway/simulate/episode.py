@@ -19,7 +19,7 @@ from headway.schedule import backfill as easy
 from headway.schedule.compiled import bare, compiled
 from headway.schedule.siblings import KEPT, weight_of
 from headway.simulate import structures
-from headway.simulate.commit import ARRIVED, FREE, WAITING, Line, make_room, move, start
+from headway.simulate.commit import ARRIVED, FREE, WAITING, Line, line_of, make_room, move, start
 from headway.simulate.promises import Promises, allows, next_due, overdue, renew
 from headway.simulate.structures import Jobs, pop, push, release_ended
 
@@ -58,16 +58,9 @@ def episode_of(
 ) -> Episode:
     """A simulation of n tasks on an empty machine, before its first event."""
     n = len(jobs.submit_s)
-    room = min(n, total_procs)
-    line = Line(
-        np.empty(n, np.int64),
-        np.array([0, 0, total_procs]),
-        structures.running_of(room, n),
-        np.full(n, np.nan),
-        np.zeros(1),
-    )
+    ends = structures.heap_of(min(n, total_procs))
     return Episode(
-        jobs, siblings, line, structures.heap_of(room), np.zeros((len(siblings.user), 2)),
+        jobs, siblings, line_of(n, total_procs), ends, np.zeros((len(siblings.user), 2)),
         np.array([HEAD, -1, 0, mode]), np.zeros(1), promises,
     )  # fmt: skip
 
@@ -90,12 +83,9 @@ def restart(episode: Episode, total_procs: int) -> None:
 def may_start(episode: Episode, place: int) -> bool:
     """Whether the task at a place of the queue may be chosen in this phase."""
     jobs, line, j = episode.jobs, episode.line, episode.line.waiting[place]
-    fits = jobs.procs[j] <= line.counts[FREE]
-    if fits and _is_bound(episode) and not allows(episode.promises, jobs, line.now_s[0], j):
-        return False
     if episode.stand[PHASE] == HEAD:
-        return True
-    if j == episode.stand[CHOSEN] or not fits:
+        return jobs.procs[j] > line.counts[FREE] or _could_run(episode, j)
+    if j == episode.stand[CHOSEN] or not _could_run(episode, j):
         return False
     window_s = episode.reserved_s[0] - line.now_s[0]
     return jobs.backfill_s[j] <= window_s or jobs.procs[j] <= episode.stand[SPARE]
@@ -179,16 +169,21 @@ def _keep_promises(episode: Episode) -> None:
 
 
 @bare
-def _something_fits(episode: Episode) -> bool:
-    """Whether a task that waits could start, as far as processors and promises go."""
+def _could_run(episode: Episode, j: int) -> bool:
+    """Whether a task could start now, as far as processors and promises go."""
     line, jobs = episode.line, episode.jobs
-    for place in range(line.counts[WAITING]):
-        j = line.waiting[place]
-        if jobs.procs[j] <= line.counts[FREE] and (
-            not _is_bound(episode) or allows(episode.promises, jobs, line.now_s[0], j)
-        ):
-            return True
-    return False
+    return jobs.procs[j] <= line.counts[FREE] and (
+        not _is_bound(episode) or allows(episode.promises, jobs, line.now_s[0], j)
+    )
+
+
+@bare
+def _something_fits(episode: Episode) -> bool:
+    """Whether a task that waits could start."""
+    line, place = episode.line, 0
+    while place < line.counts[WAITING] and not _could_run(episode, line.waiting[place]):
+        place += 1
+    return bool(place < line.counts[WAITING])
 
 
 @bare
