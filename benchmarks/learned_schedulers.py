@@ -4,7 +4,8 @@
 judged on the last 30 % of its time under textbook EASY. Beside the policy (predicted runtimes, its
 own order): the best standard rule with requested runtimes and with the same predicted ones, each
 chosen in hindsight on those 30 %, Headway's own plan chosen on the first 30 %, and clairvoyant
-AREAxT. Paired differences are over weeks of the judged part, since tasks of one week are alike.
+AREAxT. Paired differences are over weeks of the judged part, since tasks of one week are alike;
+over all traces together the ratio to the predicted rule counts each trace alike, whatever its size.
 With --cache, what was predicted is kept and read again.
 
 `learned_schedulers.py --train FILE --decisions N --seed S --cache DIR TRACE ..` first trains on the
@@ -21,14 +22,13 @@ from headway.history import open_traces, tasks_of
 from headway.records import Estimate
 from headway.schedule.learned import BACKFILL_LEVEL, DEFAULT, Learned, load_learned, save_learned
 from headway.schedule.rules import order_by, rule_named
-from headway.simulate.batch import course_of
 from headway.simulate.episode import EASY
 from headway.simulate.kernel import simulate
 from headway.simulate.play import simulate_network
 from headway.simulate.workload import workload_from
 from headway.stats import bounded_slowdown
 from headway.train.search import search
-from headway.training import LONGEST, SHARE, TAUGHT
+from headway.training import SHARE, Known, courses_of
 from headway.verify import recommend
 from headway.verify.replay import replay
 
@@ -71,17 +71,14 @@ def share_of_time(workload):
 
 def trained(known, decisions, seed, resume):
     """Weights from the first SHARE of all traces; the last part of that only chooses."""
-    taught, chosen = [], []
-    for workload, estimate in known:
-        value_s, upper_s = told(workload, estimate)
-        at = share_of_time(workload)
-        cut, end = (int(np.searchsorted(at, share)) for share in (TAUGHT * SHARE, SHARE))
-        first = np.arange(0, cut - LONGEST + 1, LONGEST // 20)
-        taught.append(course_of(workload, value_s, upper_s, first))
-        later = np.arange(cut, end - LONGEST + 1, LONGEST)
-        chosen.append(course_of(workload, value_s, upper_s, later))
+    histories = []
+    for number, (workload, estimate) in enumerate(known):
+        is_late = share_of_time(workload) > SHARE
+        told_s = told(workload, estimate)
+        histories.append(Known(str(number), workload, estimate, *told_s, is_late))
+    taught, chosen, jobs = courses_of(histories)
     return search(
-        taught, chosen, LONGEST, mode=EASY, decisions=decisions, seed=seed, resume=resume,
+        taught, chosen, jobs, mode=EASY, decisions=decisions, seed=seed, resume=resume,
         progress=lambda share: print(f"\rtraining {share:.0%}", end="", flush=True) is None,
     )  # fmt: skip
 
@@ -101,18 +98,37 @@ def best_rule(workload, order_s, late):
     return name, found[name]
 
 
-def paired(workload, mine, other, late, seed=0):
-    """95 % interval of the mean difference over tasks, by resampling weeks of the judged part."""
+def weekly(workload, late, *slowdowns):
+    """Sums by week of the judged part, (weeks,) each, and how many tasks a week has."""
     weeks = ((workload.submit_s[late] - workload.submit_s[late][0]) // WEEK_S).astype(int)
-    sums = np.bincount(weeks, weights=(mine - other)[late])
-    counts = np.bincount(weeks)
-    picks = np.random.default_rng(seed).integers(0, len(sums), (RESAMPLES, len(sums)))
-    means = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
-    return np.quantile(means, [0.025, 0.975])
+    return [np.bincount(weeks, weights=one[late]) for one in slowdowns], np.bincount(weeks)
+
+
+def drawn(weeks, seed=0):
+    """RESAMPLES draws of as many weeks, (RESAMPLES, weeks)."""
+    return np.random.default_rng(seed).integers(0, weeks, (RESAMPLES, weeks))
+
+
+def paired(workload, mine, other, late):
+    """95 % interval of the mean difference over tasks, by resampling weeks of the judged part."""
+    (sums,), counts = weekly(workload, late, mine - other)
+    picks = drawn(len(counts))
+    return np.quantile(sums[picks].sum(axis=1) / counts[picks].sum(axis=1), [0.025, 0.975])
+
+
+def together(judged, what):
+    """Geometric mean over traces of the ratio to the predicted rule, and its 95 % interval."""
+    logs, point = np.zeros(RESAMPLES), 0.0
+    for number, (workload, late, rows) in enumerate(judged):
+        (mine, other), counts = weekly(workload, late, rows[what], rows["best rule, predicted"])
+        picks = drawn(len(counts), number)
+        logs += np.log(mine[picks].sum(axis=1) / other[picks].sum(axis=1)) / len(judged)
+        point += np.log(mine.sum() / other.sum()) / len(judged)
+    return np.exp([point, *np.quantile(logs, [0.025, 0.975])])
 
 
 def judge(path, known, policies):
-    """Print the rows of one trace."""
+    """Print the rows of one trace; its workload, what is judged, and the slowdowns by row."""
     workload, estimate = known
     value_s, upper_s = told(workload, estimate)
     late = share_of_time(workload) >= JUDGED
@@ -137,6 +153,7 @@ def judge(path, known, policies):
         low, high = paired(workload, mine, rows["best rule, predicted"], late)
         closed = (first - mine[late].mean()) / (first - best)
         print(f"| {what} | {mine[late].mean():.2f} | {closed:.0%} | {low:+.2f} to {high:+.2f} |")
+    return workload, late, rows
 
 
 def main():
@@ -161,8 +178,12 @@ def main():
         save_learned(learned, given.train)
         print(f"\n{found.decisions:,} decisions; validation {found.validation:.3f}")
         given.policy = [given.train]
-    for path, one in zip(given.traces, known, strict=True):
-        judge(path, one, [load_learned(policy) for policy in given.policy])
+    policies = [load_learned(policy) for policy in given.policy]
+    judged = [judge(path, one, policies) for path, one in zip(given.traces, known, strict=True)]
+    print("\n| all traces together | ratio to the predicted rule | 95 % |\n|---|---|---|")
+    for what in judged[0][2]:
+        ratio, low, high = together(judged, what)
+        print(f"| {what} | {ratio:.3f} | {low:.3f} to {high:.3f} |")
 
 
 if __name__ == "__main__":
