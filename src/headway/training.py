@@ -91,8 +91,8 @@ def train_scheduler(
     histories = [known_of(trace, progress) for trace in traces]
     taught, chosen, jobs = courses_of(histories, longest)
     journal = out.with_name(f"{out.name}.{algo}.npz")
-    if journal.exists() and not resume:
-        journal.unlink()
+    for stale in [] if resume else out.parent.glob(f"{journal.name}*"):
+        stale.unlink()
     began = clock()
 
     def goes_on(share: float) -> bool:

@@ -1,5 +1,7 @@
 """The frame of training by gradients: rounds of play, validation after each, a file to go on from.
 
+The first decisions are spent on evolution, which is cheap where there are few weights: gradients
+begin at the linear order that it finds, so that what they add is beyond what search gives.
 Every round begins its simulations anew and draws from a seed of its own, so that a run that was
 stopped goes on exactly as one that was not.
 """
@@ -15,6 +17,7 @@ from headway.errors import ConfigError
 from headway.predict.neural import one_thread
 from headway.schedule.network import smallest_area_first
 from headway.simulate.batch import Batch
+from headway.train import covariance
 from headway.train.journal import keep, put, resumed, tensors
 from headway.train.judge import judge_of
 from headway.train.score_net import begun, critic
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headway.simulate.batch import Course
-    from headway.train.journal import Curve
 
     Floats = NDArray[np.float64]
     Round = Callable[[Batch, "Learner", np.random.Generator], int]
@@ -37,6 +39,7 @@ PAID: Final = 100.0  # by which rewards are multiplied
 DISCOUNT: Final = 0.99  # of what waiting costs, each decision
 KEPT: Final = 0.9  # of the running mean of weights, each time they are remembered
 LONGEST: Final = 0.5  # gradient
+SEARCHED: Final = 0.25  # of the decisions, made by evolution
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class Learner:
     values: Any  # from a summary of a state to its worth
     mean: Floats
     optimizers: tuple[Any, Any]  # of both
-    share: float = 1.0  # of the decisions that are made
+    share: float = 1.0  # of the decisions after the search that are made
 
     def step(self, loss: Any) -> None:
         """One step down a loss."""
@@ -67,11 +70,13 @@ class Learner:
         self.mean = KEPT * self.mean + (1.0 - KEPT) * weights
 
 
-def learner_of(seed: int, rates: tuple[float, float]) -> Learner:
-    """A learner that acts as smallest area first; rates of the weights and of the critic."""
+def learner_of(seed: int, rates: tuple[float, float], order: Floats) -> Learner:
+    """A learner that acts as an order, weights (SIZE,) of the linear part alone; rates of the
+    weights and of the critic.
+    """
     import torch
 
-    start = begun(smallest_area_first(), np.random.default_rng(seed))
+    start = begun(order, np.random.default_rng(seed))
     weights, values = torch.nn.Parameter(torch.from_numpy(start).float()), critic(seed)
     learner = Learner(
         weights, values, start,
@@ -102,25 +107,54 @@ def train(
     judge = judge_of(mode, courses, validation)
     judged = judge.windows(validation, jobs)
     courses = judge.lively(courses, jobs)
-    learner = learner_of(seed, rates)
-    best, made = learner.mean.copy(), 0
-    curve: Curve = []
-    names = {"mean", "best", "made", *tensors(*learner.optimizers)}
-    if (found := resumed(resume, seed, names)) is not None:
-        arrays, curve = found
-        learner.mean, best, made = arrays["mean"], arrays["best"], int(arrays["made"])
+    learner = learner_of(seed, rates, smallest_area_first())
+    names = {"mean", "best", "made", "searched", *tensors(*learner.optimizers)}
+    if (kept := resumed(resume, seed, names)) is not None:
+        arrays, curve = kept
         put(arrays, *learner.optimizers)
+        learner.mean, best = arrays["mean"], arrays["best"]
+        made, searched = int(arrays["made"]), int(arrays["searched"])
+    else:
+        given = int(SEARCHED * decisions)
+        found = _searched(courses, validation, jobs, mode, given, seed, resume, progress)
+        if 0 < found.decisions < given:
+            return found
+        learner, curve = learner_of(seed, rates, found.weights), found.curve
+        best, made, searched = found.weights, found.decisions, found.decisions
     while made < decisions:
         rng = np.random.default_rng([seed, made])
         batch = Batch(courses, SIMULATIONS, jobs, mode, int(rng.integers(2**31)))
         batch.reset()
-        learner.share = made / decisions
+        learner.share = (made - searched) / (decisions - searched)
         made += one_round(batch, learner, rng)
         curve.append((made, judge.ratio(learner.mean, judged)))
         if curve[-1][1] <= min(value for _, value in curve):
             best = learner.mean.copy()
-        arrays = {"mean": learner.mean, "best": best, "made": np.array(made)}
+        arrays = {"mean": learner.mean, "best": best}
+        arrays |= {"made": np.array(made), "searched": np.array(searched)}
         keep(resume, seed, curve, arrays | tensors(*learner.optimizers))
         if progress is not None and not progress(made / decisions):
             break
     return Trained(weights=best, decisions=made, curve=curve)
+
+
+def _searched(
+    courses: Sequence[Course],
+    validation: Sequence[Course],
+    jobs: int,
+    mode: int,
+    given: int,
+    seed: int,
+    resume: Path | None,
+    progress: Callable[[float], bool] | None,
+) -> Trained:
+    """The linear order that the given decisions find; smallest area first if those are fewer than
+    one generation takes. Fewer are made only if progress says so: then it goes on another time.
+    """
+    if given < covariance.CHILDREN * covariance.WINDOWS * jobs:
+        return Trained(weights=smallest_area_first(), decisions=0, curve=[])
+    return covariance.search_linear(
+        courses, validation, jobs, mode=mode, decisions=given, seed=seed,
+        resume=None if resume is None else resume.with_name(f"{resume.name}.search"),
+        progress=None if progress is None else lambda share: progress(SEARCHED * share),
+    )  # fmt: skip
