@@ -96,6 +96,7 @@ def summary(reduction, saved_cost):
             "reduction": reduction, "reduction_low_90": reduction - 0.1,
             "reduction_high_90": reduction + 0.1,
         },
+        "learned": {},
         "requests": {"cores": {"known_tasks": 0}},
         "prediction": {
             "memory": {
@@ -111,6 +112,20 @@ def test_a_gain_that_may_be_chance_comes_last():
     assert [a["unit"] for a in sure] == ["share of slowdown", "EUR"]
     unsure = recommendations(summary(0.05, 12.0))
     assert [a["unit"] for a in unsure] == ["EUR", "share of slowdown"]
+
+
+def test_the_shipped_policy_is_recommended_only_if_it_is_proved():
+    proof = {
+        "policy": "learned:default", "tasks": 9, "weeks": 5, "candidate": 4.0, "incumbent": 5.0,
+        "difference": -1.0, "difference_low_95": -1.5, "difference_high_95": -0.5,
+        "worst_week": 2.0, "is_proved": True,
+    }  # fmt: skip
+    told = recommendations(summary(0.5, -3.0) | {"learned": proof})
+    assert [a["worth"] for a in told] == pytest.approx([0.5, 0.2])
+    assert (told[1]["low"], told[1]["high"]) == pytest.approx((0.1, 0.3))
+    assert "worst week it is 2.0 higher" in told[1]["why"]
+    unproved = proof | {"is_proved": False}
+    assert len(recommendations(summary(0.5, -3.0) | {"learned": unproved})) == 1
 
 
 def test_what_would_not_help_is_not_recommended():

@@ -8,7 +8,14 @@ from headway.report.cells import UNKNOWN, number_cell, share_cell, time_cell, wh
 from headway.report.markup import Html, paragraph, section, table, tag, text, unfold
 from headway.report.numbers import clean, digits, known, part, share
 from headway.report.plots import Mark, dot_plot, legend, share_bar
-from headway.report.words import RUNTIMES, policy_name, schedule_value, silence, sorted_schedules
+from headway.report.words import (
+    RUNTIMES,
+    policy_name,
+    proof_said,
+    schedule_value,
+    silence,
+    sorted_schedules,
+)
 
 LOOKS: Final = {"requested": "request", "predicted": "headway", "true": "true"}
 
@@ -58,6 +65,7 @@ def schedules(document: dict[str, Any]) -> Html:
     named = [(LOOKS[k], RUNTIMES[k]) for k in ("requested", "predicted") if k in kinds]
     judged = any(known(r.get("judged_mean_bounded_slowdown")) is not None for r in rows)
     what = "Mean bounded slowdown of the judged tasks" if judged else "Mean bounded slowdown"
+    proved = proof_said(document)
     return section(
         "schedules",
         title,
@@ -67,6 +75,7 @@ def schedules(document: dict[str, Any]) -> Html:
         ),
         legend(named),
         plot,
+        *([paragraph(proved, "note")] if proved else []),
         unfold("All schedules as a table", _schedule_table(rows)),
     )
 

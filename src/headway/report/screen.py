@@ -30,6 +30,7 @@ from headway.report.words import (
     headline,
     period,
     policy_name,
+    proof_said,
     schedule_value,
     share_story,
     silence,
@@ -242,7 +243,7 @@ def _memory_line(document: dict[str, Any]) -> str:
 
 
 def _schedules(document: dict[str, Any]) -> list[RenderableType]:
-    """The five most telling schedules: usual practice, best rules, what was chosen, the bound."""
+    """The most telling schedules: usual practice, best rules, what was chosen, the bound."""
     rows = _telling(document)
     if not rows:
         return []
@@ -268,13 +269,14 @@ def _schedules(document: dict[str, Any]) -> list[RenderableType]:
         )
     judged = any(known(r.get("judged_mean_bounded_slowdown")) is not None for r in rows)
     note = "Slowdown and wait are means over the judged part." if judged else ""
+    note = " ".join(said for said in (note, proof_said(document)) if said)
     return [Text(""), table, *([Text(note, style="dim")] if note else [])]
 
 
 def _telling(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """At most five schedules, best first."""
+    """At most six schedules, best first."""
     rows = sorted_schedules(document)
-    gain = part(document, "gain")
+    gain, learned = part(document, "gain"), part(document, "learned").get("policy")
 
     def first(policy: object, runtimes: object) -> list[dict[str, Any]]:
         named = (str(policy), str(runtimes))
@@ -283,8 +285,13 @@ def _telling(document: dict[str, Any]) -> list[dict[str, Any]]:
     wanted = [
         *first("fcfs", "requested"),
         *[r for r in rows if r.get("runtimes") == "requested"][:1],
-        *[r for r in rows if r.get("runtimes") == "predicted" and r.get("policy") != "headway"][:1],
+        *[
+            r
+            for r in rows
+            if r.get("runtimes") == "predicted" and r.get("policy") not in ("headway", learned)
+        ][:1],
         *first(gain.get("policy"), gain.get("runtimes")),
+        *first(learned, "predicted"),
         *[r for r in rows if r.get("runtimes") == "true"][:1],
     ]
     return [r for r in rows if any(r is w for w in wanted)]

@@ -31,6 +31,7 @@ POLICIES: Final = {
     "wfp3": "WFP3",
     "unicep": "UNICEP",
     "headway": "Headway",
+    "learned:default": "Learned, as shipped",
 }
 RUNTIMES: Final = {
     "requested": "requested runtimes",
@@ -79,6 +80,21 @@ def policy_name(policy: object) -> str:
     """A policy as people call it."""
     named = clean(policy, 40)
     return POLICIES.get(named, named or "an unnamed policy")
+
+
+def proof_said(document: dict[str, Any]) -> str:
+    """What the shipped policy was worth against the plan that was chosen; '' = not judged."""
+    proof = part(document, "learned")
+    mine, other = known(proof.get("candidate")), known(proof.get("incumbent"))
+    low, high = (known(proof.get(f"difference_{end}_95")) for end in ("low", "high"))
+    if mine is None or other is None:
+        return ""
+    told = f"The learned policy that Headway ships: slowdown {digits(mine)} against {digits(other)}"
+    if low is None or high is None:
+        return f"{told}, over too few weeks to prove anything."
+    sure = f"95% interval of the difference {low:+.1f} to {high:+.1f}, over weeks"
+    offered = "so it is offered" if proof.get("is_proved") is True else "so it is not offered"
+    return f"{told} ({sure}), {offered}."
 
 
 def headline(document: dict[str, Any]) -> tuple[str, str]:

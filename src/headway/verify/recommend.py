@@ -194,16 +194,24 @@ def is_early(workload: Workload) -> NDArray[np.bool_]:
 
 def row(workload: Workload, judged: Judged) -> dict[str, Any]:
     """One line of a comparison: the plan's name and metrics, in all and of the judged part."""
+    plan = judged.plan
+    return row_of(workload, plan.policy, plan.runtimes, judged.start_s, plan.detail)
+
+
+def row_of(
+    workload: Workload, policy: str, runtimes: str, start_s: Floats, detail: str = ""
+) -> dict[str, Any]:
+    """The same of any starts (n,)."""
+    wait_s = start_s - workload.submit_s
+    slowdown = bounded_slowdown(wait_s, workload.runtime_s)
     late = ~is_early(workload)
-    slowdown = bounded_slowdown(judged.start_s - workload.submit_s, workload.runtime_s)
-    wait_s = judged.start_s - workload.submit_s
     return {
-        "policy": judged.plan.policy,
-        "runtimes": judged.plan.runtimes,
-        **metrics(workload, judged.start_s),
+        "policy": policy,
+        "runtimes": runtimes,
+        **metrics(workload, start_s),
         "judged_mean_bounded_slowdown": float(slowdown[late].mean()) if late.any() else None,
         "judged_mean_wait_s": float(wait_s[late].mean()) if late.any() else None,
-        "detail": judged.plan.detail,
+        "detail": detail,
     }
 
 
