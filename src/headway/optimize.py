@@ -133,6 +133,7 @@ def simulate_trace(
     backfill: str,
     start: int,
     jobs: int,
+    prefer: Mapping[str, float] | None = None,
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """The rows of `headway simulate`: policies beside each other on one trace."""
@@ -160,6 +161,7 @@ def simulate_trace(
         backfill_s=backfill_s,
         start=start,
         jobs=jobs,
+        prefer=prefer,
         progress=lambda _, share: progress("Simulating", share),
     )
 

@@ -62,6 +62,7 @@ class Preferences:
 
     slowdown: float = 1.0
     wait: float = 0.0
+    tail: float = 0.0
     utilisation: float = 0.0
     cost: float = 0.0
     energy: float = 0.0

@@ -23,6 +23,7 @@ from headway.simulate.workload import workload_from
 from headway.stats import bounded_slowdown
 from headway.train.dqn import train_dqn
 from headway.train.ppo import train_ppo
+from headway.train.preferences import search_preferences
 from headway.train.search import search
 from headway.verify import recommend
 from headway.verify.proof import prove
@@ -47,9 +48,12 @@ SHARE: Final = 0.6  # of the time of a history that may teach or choose
 TAUGHT: Final = 0.8  # of that, which teaches
 LEAST_TASKS: Final = 500
 LONGEST: Final = 4000  # tasks of a window, where whole windows judge
+MEDIUM: Final = 1000  # where they judge preferences
 SHORT: Final = 256  # where each decision is paid
 WINDOWS: Final = 8  # of a history at the least
-ALGORITHMS: Final = {"search": search, "ppo": train_ppo, "dqn": train_dqn}
+ALGORITHMS: Final = {
+    "search": search, "preferences": search_preferences, "ppo": train_ppo, "dqn": train_dqn,
+}  # fmt: skip
 DECISIONS: Final = 20_000_000
 
 
@@ -87,7 +91,7 @@ def train_scheduler(
         raise ConfigError(f"algo must be one of {', '.join(ALGORITHMS)}, got {algo!r}")
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
-    longest = LONGEST if algo == "search" else SHORT
+    longest = {"search": LONGEST, "preferences": MEDIUM}.get(algo, SHORT)
     histories = [known_of(trace, progress) for trace in traces]
     taught, chosen, jobs = courses_of(histories, longest)
     journal = out.with_name(f"{out.name}.{algo}.npz")
@@ -106,18 +110,21 @@ def train_scheduler(
     )  # fmt: skip
     validation = {
         "against": "smallest predicted area first", "ratio": found.validation,
+        "of": "what is preferred" if found.objectives else "the mean slowdown",
         "windows": sum(len(course.windows) for course in chosen), "curve": found.curve,
     }  # fmt: skip
     learned = Learned(
         weights=found.weights, algo=algo, seed=seed, decisions=found.decisions, backfill="easy",
         trained_on=", ".join(known.name for known in histories), validation=validation,
+        objectives=found.objectives, matrix=found.matrix,
     )  # fmt: skip
     seconds = clock() - began
     save_learned(learned, out)
+    judged = learned.preferring({"slowdown": 1.0}) if learned.objectives else learned
     proofs: list[dict[str, Any]] = []
     for known in histories:
         progress(f"Proving on {known.name}", len(proofs) / len(histories))
-        proofs.append(proof_of(known, learned))
+        proofs.append(proof_of(known, judged))
     return {
         "algo": algo, "decisions": found.decisions, "seconds": seconds,
         "validation": validation, "proof": proofs, "policy": str(out),

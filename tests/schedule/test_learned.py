@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from headway.errors import ConfigError, InputError
 from headway.schedule import learned as module
 from headway.schedule.learned import Learned, learned_named, load_learned, save_learned
 from headway.schedule.network import SIZE
+from headway.schedule.objectives import OBJECTIVES
 
 
 def policy(seed=0):
@@ -12,6 +15,61 @@ def policy(seed=0):
         weights=np.random.default_rng(seed).normal(size=SIZE), algo="search", seed=seed,
         decisions=12, backfill="easy", trained_on="a trace", validation={"ratio": 0.9},
     )  # fmt: skip
+
+
+def conditioned():
+    """A policy for two objectives, the rows of which are 0 and 1."""
+    return replace(
+        policy(), objectives=("wait", "cost"), matrix=np.stack([np.zeros(SIZE), np.ones(SIZE)])
+    )
+
+
+def test_preferences_mix_rows_whatever_they_sum_to():
+    one = conditioned()
+    assert one.preferring({"cost": 2.0}).weights.tolist() == [1.0] * SIZE
+    assert one.preferring({"wait": 9.0, "cost": 3.0}).weights.tolist() == [0.25] * SIZE
+    assert one.preferring({"wait": 0.3, "cost": 0.1}).seed == one.seed
+
+
+@pytest.mark.parametrize(
+    ("prefer", "said"),
+    [
+        ({"speed": 1.0}, "'speed'; this policy takes wait, cost"),
+        ({"wait": -1.0, "cost": 2.0}, "weights >= 0"),
+        ({"wait": 0.0}, "one above 0"),
+        ({"wait": np.nan}, "weights >= 0"),
+    ],
+)
+def test_what_cannot_be_preferred_is_refused(prefer, said):
+    with pytest.raises(ConfigError, match=said):
+        conditioned().preferring(prefer)
+
+
+def test_a_policy_without_preferences_takes_none():
+    with pytest.raises(ConfigError, match="this policy takes none"):
+        policy().preferring({"wait": 1.0})
+
+
+def test_a_conditioned_policy_comes_back_as_it_was(tmp_path):
+    save_learned(conditioned(), tmp_path / "policy.npz")
+    back = learned_named(f"learned:{tmp_path / 'policy.npz'}", {"cost": 1.0})
+    np.testing.assert_array_equal(back.matrix, conditioned().matrix)
+    assert back.objectives == ("wait", "cost")
+    assert back.weights.tolist() == [1.0] * SIZE
+
+
+def test_rows_that_do_not_fit_their_objectives_are_refused(tmp_path):
+    save_learned(replace(conditioned(), objectives=("wait",)), tmp_path / "policy.npz")
+    with pytest.raises(ConfigError, match="train it again"):
+        load_learned(tmp_path / "policy.npz")
+
+
+def test_the_policy_for_preferences_that_is_shipped_takes_all_objectives():
+    shipped = learned_named("learned:preferences")
+    assert shipped.objectives == tuple(OBJECTIVES)
+    np.testing.assert_allclose(
+        shipped.preferring(dict.fromkeys(OBJECTIVES, 1.0)).weights, shipped.weights
+    )
 
 
 def test_a_saved_policy_comes_back_as_it_was(tmp_path):

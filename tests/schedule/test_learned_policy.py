@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,3 +117,16 @@ def test_one_decision_on_a_queue_of_128_is_fast():
 def test_settings_out_of_range_are_refused(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         LearnedPolicy(learned(smallest_area_first()), **options)
+
+
+def test_preferences_are_heard_at_each_decision():
+    narrow, wide = (smallest_area_first() * sign for sign in (1.0, -1.0))
+    one = replace(
+        learned(narrow), objectives=("wait", "utilisation"), matrix=np.stack([narrow, wide])
+    )
+    seen = state([task(1, cpus=1.0), task(2, cpus=8.0)])
+    policy = LearnedPolicy(one)
+    assert ids(policy.decide(seen, Preferences(slowdown=0.0, wait=1.0))) == ["1"]
+    assert ids(policy.decide(seen, Preferences(slowdown=0.0, utilisation=1.0))) == ["2"]
+    with pytest.raises(ConfigError, match="slowdown"):
+        policy.decide(seen, Preferences())

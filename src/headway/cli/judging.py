@@ -22,6 +22,7 @@ from headway.cli.options import (
     make_writable,
     models_of,
     names,
+    numbers_of,
     open_histories,
     prices_of,
     store_of,
@@ -102,6 +103,9 @@ def simulate(
     backfill: Annotated[str, typer.Option(help="easy, reserve or none.")] = "",
     start: Annotated[int, typer.Option(help="First job of a slice, from 0.")] = 0,
     jobs: Annotated[int, typer.Option(help="Jobs of a slice; 0 = all.")] = 0,
+    prefer: Annotated[
+        str, typer.Option(metavar="NAME=WEIGHT,..", help="What counts to learned:preferences.")
+    ] = "",
     format: Format = "",
     map: Columns = "",
     as_json: Json = False,
@@ -120,6 +124,7 @@ def simulate(
             backfill=backfill,
             start=start,
             jobs=jobs,
+            prefer=numbers_of("prefer", prefer),
             progress=progress,
         )
     answer(rows, as_json, table_screen)
@@ -153,3 +158,35 @@ def replay(
             progress=progress, extras=names(members) if members else (),
         )  # fmt: skip
     answer(rows, as_json, replay_screen)
+
+
+def tradeoffs(
+    history: Annotated[Path, typer.Argument(metavar="HISTORY", help="A history file.")],
+    policy: Annotated[
+        str, typer.Option(help="learned:PATH of a policy that takes preferences.")
+    ] = "learned:preferences",
+    report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    format: Format = "",
+    map: Columns = "",
+    procs: Procs = 0,
+    as_json: Json = False,
+) -> None:
+    """Show what a cluster can have more of and what that costs: wait, fairness, energy and others.
+
+    Plays the later part of a history under the standard rules and one policy at many preferences.
+    """
+    from headway.report.tradeoffs import tradeoffs_screen, write_tradeoffs
+    from headway.schedule.learned import learned_named
+    from headway.tradeoffs import tradeoffs as weigh
+
+    began = time.perf_counter()
+    make_writable(report)
+    with progress_bars() as progress:
+        trace = open_histories([history], format, map, procs, "")[0]
+        document = weigh(trace, learned_named(policy), progress=progress)
+    document |= {
+        "report": str(report / "index.html"),
+        "seconds": time.perf_counter() - began,
+    }
+    write_tradeoffs(document, report)
+    answer(document, as_json, tradeoffs_screen)

@@ -18,7 +18,7 @@ from headway.cli.options import (
     Json,
     Procs,
     Seed,
-    node_prices_of,
+    numbers_of,
     open_histories,
     prices_of,
 )
@@ -53,7 +53,7 @@ def configure(
             task,
             deadline,
             prices,
-            node_prices=node_prices_of(node_prices),
+            node_prices=numbers_of("node-prices", node_prices),
             node_field=node_by,
             input_bytes=input or None,
             trials=trials,
@@ -110,7 +110,9 @@ def demo(
 
 def train_scheduler(
     history: Histories,
-    algo: Annotated[str, typer.Option(help="How to learn: search, ppo or dqn.")] = "search",
+    algo: Annotated[
+        str, typer.Option(help="How to learn: search, preferences, ppo or dqn.")
+    ] = "search",
     minutes: Annotated[float, typer.Option(min=0.0, help="Of training; 0 = no limit.")] = 0.0,
     decisions: Annotated[int, typer.Option(min=0, help="To train on; 0 = 20 million.")] = 0,
     seed: Seed = 0,

@@ -53,12 +53,16 @@ def columns(text: str) -> dict[str, str]:
     return columns
 
 
-def node_prices_of(text: str) -> dict[str, float]:
-    """'NODE=PRICE,..' as a dictionary; ConfigError if a price is none."""
+def numbers_of(option: str, text: str) -> dict[str, float]:
+    """'NAME=NUMBER,..' of an option as a dictionary; ConfigError if it is not of that form."""
+    pairs = [pair.split("=") for pair in text.split(",") if pair]
     try:
-        return {node: float(price) for node, price in columns(text).items()}
+        found = {name.strip(): float(number) for name, number in pairs}
     except ValueError:
-        raise ConfigError(f"node-prices must be NODE=PRICE,.., got {text!r}") from None
+        raise ConfigError(f"{option} must be NAME=NUMBER,.., got {text!r}") from None
+    if len(found) < len(pairs):
+        raise ConfigError(f"{option} names something twice, got {text!r}")
+    return found
 
 
 def names(text: str) -> list[str]:

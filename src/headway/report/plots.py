@@ -119,6 +119,49 @@ def line_plot(
     return tag("div", named, title, plot, tag("p", text("month"), class_="x-name"), class_="plot")
 
 
+def scatter_plot(
+    points: Sequence[tuple[str, float, float, str]],
+    *,
+    label: str,
+    x_name: str,
+    y_name: str,
+    x_value: Callable[[float], str],
+    y_value: Callable[[float], str],
+) -> Html:
+    """Points (look, x, y, tip) on round axes, with the line that none of them lies below-left of.
+
+    Nothing for fewer than two points.
+    """
+    if len(points) < 2:
+        return Html("")
+    x_at, y_at = (ticks(min(v), max(v)) for v in ([p[1] for p in points], [p[2] for p in points]))
+
+    def left(x: float) -> float:
+        return 100.0 * (x - x_at[0]) / (x_at[-1] - x_at[0])
+
+    def up(y: float) -> float:
+        return 100.0 * (y - y_at[0]) / (y_at[-1] - y_at[0])
+
+    grid = [_tick(f"bottom:{up(y):.2f}%", "y", y_value(y)) for y in y_at]
+    grid += [_tick(f"left:{left(x):.2f}%", "x", x_value(x)) for x in _spread(x_at, 4)]
+    front: list[tuple[float, float | None]] = []
+    lowest = math.inf
+    for x, y in sorted((p[1], p[2]) for p in points):
+        if y < lowest:
+            front += [(x, lowest), (x, y)] if front else [(x, y)]
+            lowest = y
+    svg = Html(
+        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
+        f"{_stroke(Line(name='', look='headway', points=front), left, up)}</svg>"
+    )
+    dots = [_dot(look, left(x), up(y), tip) for look, x, y, tip in points]
+    plot = tag("div", *grid, svg, *dots, class_="plane", role="img", aria_label=label)
+    title, below = (tag("p", text(name), class_=look) for name, look in (
+        (y_name, "axis-name"), (x_name, "x-name")
+    ))  # fmt: skip
+    return tag("div", title, plot, below, class_="plot")
+
+
 def calibration_plot(points: Sequence[tuple[float, float]], *, label: str) -> Html:
     """Promised shares (x) against what came (y), with the diagonal of a kept promise."""
     if not points:

@@ -16,8 +16,8 @@ def trained_screen(document: dict[str, Any]) -> str:
     return "\n".join(
         [
             *lines,
-            f"On {validation['windows']} later windows that it was not trained on, the mean "
-            f"slowdown is {better} than that of {validation['against']}.",
+            f"On {validation['windows']} later windows that it was not trained on, "
+            f"{validation['of']} is {better} than that of {validation['against']}.",
             f"  algorithm        {document['algo']}",
             f"  decisions        {document['decisions']:,} in {document['seconds']:.0f} s",
             f"  policy           {document['policy']}",

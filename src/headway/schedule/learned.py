@@ -1,14 +1,16 @@
 """A learned order of the queue: its weights in a file, and the policy that a live cluster asks.
 
 The file is a numpy archive without pickle: the weights, the version and names of what they look at,
-and where they come from. Serving needs nothing but numpy and the compiled scores.
+and where they come from. Serving needs nothing but numpy and the compiled scores. A policy that was
+trained for preferences holds a row of weights for each objective; what counts when it decides is
+their mixture, so that it may be said anew each time.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +21,16 @@ from headway.schedule.network import SIZE, Network, network_of
 from headway.schedule.observation import COMMON, FEATURES, VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
 DEFAULT: Final = Path(__file__).parent / "default.npz"
 """The policy that Headway ships: `learned:default`."""
+PREFERENCES: Final = Path(__file__).parent / "preferences.npz"
+"""The one that it ships for preferences: `learned:preferences`."""
 PREFIX: Final = "learned:"
 BACKFILL_LEVEL: Final = 0.75
 """The quantile of a predicted runtime by which learned policies judge who may jump the queue."""
@@ -41,22 +47,44 @@ class Learned:
     backfill: str  # easy | reserve | none: what it was trained with
     trained_on: str  # in words
     validation: dict[str, Any] = field(default_factory=dict)
+    objectives: tuple[str, ...] = ()  # k names of schedule.objectives; () = takes no preferences
+    matrix: Floats = field(default_factory=lambda: np.empty((0, SIZE)))  # (k, SIZE) of each alone
 
     @property
     def network(self) -> Network:
         """The network that scores."""
         return network_of(self.weights)
 
+    def preferring(self, preferences: Mapping[str, float]) -> Learned:
+        """The policy for how much each objective counts, those that are not named 0.
+
+        ConfigError if it was not trained for them, a weight is negative, or none is above 0.
+        """
+        unknown = [name for name in preferences if name not in self.objectives]
+        if unknown:
+            known = f"takes {', '.join(self.objectives)}" if self.objectives else "takes none"
+            raise ConfigError(
+                f"prefer names {unknown[0]!r}; this policy {known}. `learned:preferences` is one "
+                "that was trained for preferences"
+            )
+        share = np.array([preferences.get(name, 0.0) for name in self.objectives])
+        if not (np.isfinite(share).all() and (share >= 0.0).all() and share.sum() > 0.0):
+            raise ConfigError(f"prefer must give weights >= 0, one above 0, got {preferences}")
+        return replace(self, weights=share / share.sum() @ self.matrix)
+
 
 def save_learned(learned: Learned, path: Path) -> None:
     """Write a policy file; the same policy gives the same bytes."""
     said = asdict(learned)
-    del said["weights"]
+    del said["weights"], said["matrix"]
     said |= {"version": VERSION, "features": FEATURES, "common": COMMON}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:
-        np.savez(file, weights=learned.weights, said=np.array(json.dumps(said, sort_keys=True)))
+        np.savez_compressed(
+            file, weights=learned.weights, matrix=learned.matrix,
+            said=np.array(json.dumps(said, sort_keys=True)),
+        )  # fmt: skip
     partial.replace(path)
 
 
@@ -68,22 +96,33 @@ def load_learned(path: Path) -> Learned:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             weights = archive["weights"].astype(np.float64)
+            matrix = archive["matrix"] if "matrix" in archive else np.empty((0, SIZE))
             said = json.loads(str(archive["said"]))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a policy file: {error}") from error
     version = said.pop("version", "?")
     names = (tuple(said.pop("features", ())), tuple(said.pop("common", ())))
-    if version != VERSION or names != (FEATURES, COMMON) or weights.shape != (SIZE,):
+    objectives = tuple(said.pop("objectives", ()))
+    is_shaped = weights.shape == (SIZE,) and matrix.shape == (len(objectives), SIZE)
+    if version != VERSION or names != (FEATURES, COMMON) or not is_shaped:
         raise ConfigError(
             f"{path.name} was trained on features of version {version}, this is version {VERSION}: "
             "train it again with `headway train scheduler`"
         )
-    if not np.isfinite(weights).all():
+    if not (np.isfinite(weights).all() and np.isfinite(matrix).all()):
         raise InputError(f"{path} holds weights that are not numbers")
-    return Learned(weights=weights, **said)
+    return Learned(
+        weights=weights, matrix=matrix.astype(np.float64), objectives=objectives, **said
+    )  # fmt: skip
 
 
-def learned_named(name: str) -> Learned:
-    """The policy of a name on the command line: learned:default or learned:PATH."""
+def learned_named(name: str, preferences: Mapping[str, float] | None = None) -> Learned:
+    """The policy of a name on the command line: learned:default, :preferences or :PATH.
+
+    preferences: how much each objective counts, for a policy that was trained for that; None = as
+    the file says.
+    """
     where = name.removeprefix(PREFIX)
-    return load_learned(DEFAULT if where == "default" else Path(where))
+    shipped = {"default": DEFAULT, "preferences": PREFERENCES}
+    learned = load_learned(shipped.get(where, Path(where)))
+    return learned.preferring(preferences) if preferences else learned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -45,33 +46,46 @@ class LearnedPolicy:
             raise ConfigError(f"coverage must be in (0, 1), got {coverage}")
         if not longest_wait_s > 0.0:
             raise ConfigError(f"longest_wait_s must be more than 0, got {longest_wait_s}")
-        self._network, self._coverage = learned.network, coverage
+        self._learned, self._coverage = learned, coverage
         self._longest_wait_s = longest_wait_s
         self._made_by = f"learned {learned.algo} seed {learned.seed}"
 
     def decide(self, state: ClusterState, preferences: Preferences) -> Sequence[Decision]:
-        """Starts, in the order in which they should be carried out; preferences are not used."""
+        """Starts, in the order in which they should be carried out.
+
+        Preferences count for a policy that was trained for them: ConfigError for one that it does
+        not take.
+        """
+        network = self._network(preferences)
         queue = Waiting(state, BACKFILL_LEVEL, self._coverage)
         submitted_s = np.array([task.submitted_s for task in state.queued])
         left = list(np.argsort(submitted_s, kind="stable"))
         started: list[int] = []
         while left and any(queue.fits(row) for row in left):
-            head = self._head(queue, left, submitted_s)
+            head = self._head(network, queue, left, submitted_s)
             left.remove(head)
             if not queue.fits(head):
-                started += self._backfill(queue, left, submitted_s, head)
+                started += self._backfill(network, queue, left, submitted_s, head)
                 break
             started.append(queue.start(head))
         return [queue.decision(row, self._made_by) for row in started]
 
-    def _head(self, queue: Waiting, left: list[int], submitted_s: Floats) -> int:
+    def _network(self, preferences: Preferences) -> Network:
+        """What scores under some preferences."""
+        learned = self._learned
+        if learned.objectives:
+            learned = learned.preferring({k: v for k, v in asdict(preferences).items() if v})
+        return learned.network
+
+    def _head(self, network: Network, queue: Waiting, left: list[int], submitted_s: Floats) -> int:
         """The task that goes next: the oldest that has waited too long, else the best."""
         if queue.state.at_s - submitted_s[left[0]] > self._longest_wait_s:
             return left[0]
-        return left[self._best(queue, left, submitted_s, -1.0, np.ones(len(left), np.bool_))]
+        may = np.ones(len(left), np.bool_)
+        return left[_best(network, queue, left, submitted_s, -1.0, may)]
 
     def _backfill(
-        self, queue: Waiting, left: list[int], submitted_s: Floats, head: int
+        self, network: Network, queue: Waiting, left: list[int], submitted_s: Floats, head: int
     ) -> list[int]:
         """Those that start now without delaying the head, the best first."""
         at_s, spare = queue.reservation(head)
@@ -80,22 +94,23 @@ class LearnedPolicy:
             may = np.array([queue.may_go_before(row, at_s, spare) for row in left], np.bool_)
             if not may.any():
                 return started
-            row = left.pop(self._best(queue, left, submitted_s, at_s, may))
+            row = left.pop(_best(network, queue, left, submitted_s, at_s, may))
             spare -= 0 if queue.ends_by(row, at_s) else queue.cpus[row]
             started.append(queue.start(row))
 
-    def _best(
-        self, queue: Waiting, left: list[int], submitted_s: Floats, reserved_s: float,
-        is_allowed: NDArray[np.bool_],
-    ) -> int:  # fmt: skip
-        """The place in `left` of the highest score among those that are allowed."""
-        rows, state = np.array(left), queue.state
-        ends = sorted(queue.ends)
-        view = _view(queue, rows, submitted_s, ends)
-        return _pick(
-            self._network, view, is_allowed, len(rows), len(ends), int(queue.free_cpus),
-            int(state.total_cpus), state.at_s, reserved_s,
-        )  # fmt: skip
+
+def _best(
+    network: Network, queue: Waiting, left: list[int], submitted_s: Floats, reserved_s: float,
+    is_allowed: NDArray[np.bool_],
+) -> int:  # fmt: skip
+    """The place in `left` of the highest score among those that are allowed."""
+    rows, state = np.array(left), queue.state
+    ends = sorted(queue.ends)
+    view = _view(queue, rows, submitted_s, ends)
+    return _pick(
+        network, view, is_allowed, len(rows), len(ends), int(queue.free_cpus),
+        int(state.total_cpus), state.at_s, reserved_s,
+    )  # fmt: skip
 
 
 def _view(

@@ -14,7 +14,7 @@ from headway.simulate.metrics import metrics
 from headway.simulate.play import simulate_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,6 +44,7 @@ def rows(
     backfill_s: Floats | None = None,
     start: int = 0,
     jobs: int = 0,
+    prefer: Mapping[str, float] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> list[dict[str, Any]]:
     """One row for each policy, kind of runtimes and kind of backfilling.
@@ -54,10 +55,13 @@ def rows(
     reserve_s (n,; None = as requested); a learned policy backfills by backfill_s (n,; None = as
     reserved). The protocol "rlscheduler" gives means over its ten
     sequences, each on an empty machine; jobs > 0 simulates that many from `start` instead.
+    prefer: how much each objective counts to the learned policies; ConfigError if one takes none.
     clock: seconds; what it takes to compile is not counted.
     """
     names = list(RULES) if "all" in policies else list(policies)
-    ordered = {name: _starter(name) for name in names}
+    if prefer and not any(name.startswith(PREFIX) for name in names):
+        raise ConfigError("prefer needs a learned policy: add learned:preferences to policy")
+    ordered = {name: _starter(name, prefer) for name in names}
     backfills = _checked(protocol, runtimes, backfills)
     parts = _parts(workload, protocol, start, jobs)
     if "predicted" in runtimes and predicted_s is None:
@@ -80,6 +84,7 @@ def rows(
         )
         found.append(
             {"policy": name, "runtimes": kind, "protocol": protocol, "backfill": backfill}
+            | ({"prefer": dict(prefer)} if prefer and name.startswith(PREFIX) else {})
             | measured
         )
     return found
@@ -117,10 +122,12 @@ def _parts(workload: Workload, protocol: str, start: int, jobs: int) -> list[sli
     return [slice(at, at + SEQUENCE) for at in STARTS]
 
 
-def _starter(name: str) -> Callable[[Workload, Believed, str], Floats]:
+def _starter(
+    name: str, prefer: Mapping[str, float] | None
+) -> Callable[[Workload, Believed, str], Floats]:
     """What simulates a policy by its name: a rule or a learned order."""
     if name.startswith(PREFIX):
-        network = learned_named(name).network
+        network = learned_named(name, prefer).network
 
         def by_network(tasks: Workload, believed: Believed, mode: str) -> Floats:
             order_s, reserve_s, backfill_s = believed

@@ -9,8 +9,8 @@ import numpy as np
 
 from headway.errors import NotEnoughData
 from headway.schedule.network import network_of, smallest_area_first
+from headway.schedule.objectives import Schedule, slowdown
 from headway.simulate.play import play
-from headway.stats import bounded_slowdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,12 +69,19 @@ class Judge:
 
     def play(self, weights: Floats, window: Window) -> tuple[float, int]:
         """Log of the mean bounded slowdown of a window under some weights, decisions made."""
+        schedule, made = self.schedule(weights, window)
+        return float(np.log(slowdown(schedule))), made
+
+    def schedule(self, weights: Floats, window: Window) -> tuple[Schedule, int]:
+        """When each task of a window starts under some weights, decisions made."""
+        jobs, user = window.jobs, window.siblings.user
         start_s, made = play(
-            window.jobs, window.siblings, self.users, window.total_procs, self.mode,
-            network_of(weights),
-        )  # fmt: skip
-        waited_s = start_s - window.jobs.submit_s
-        return float(np.log(bounded_slowdown(waited_s, window.jobs.runtime_s).mean())), made
+            jobs, window.siblings, self.users, window.total_procs, self.mode, network_of(weights)
+        )
+        return Schedule(
+            jobs.submit_s, jobs.runtime_s, jobs.limit_s, jobs.procs, user, start_s,
+            window.total_procs,
+        ), made  # fmt: skip
 
     def ratio(self, weights: Floats, windows: Sequence[Window]) -> float:
         """Geometric mean over windows of the slowdown over the usual one; below 1 is better."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from headway.schedule.network import SIZE
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -15,12 +18,16 @@ class Trained:
     """Weights (SIZE,) chosen on validation windows, and the way to them.
 
     curve: (decisions so far, validation) pairs; validation is the geometric mean over windows of
-    the mean bounded slowdown over that of the rule it started from: below 1 is better.
+    the mean bounded slowdown over that of the rule it started from: below 1 is better. What was
+    trained for preferences has a row of weights for each objective, and a validation of its own
+    (see train.preferences).
     """
 
     weights: NDArray[np.float64]
     decisions: int
     curve: list[tuple[int, float]]
+    objectives: tuple[str, ...] = ()
+    matrix: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, SIZE)))
 
     @property
     def validation(self) -> float:
