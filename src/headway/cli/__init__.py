@@ -53,6 +53,8 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as left:
         if left.code == 130:  # typer has caught Ctrl-C
+            # A compiler that was stopped leaves objects that cannot be deleted, and says so.
+            sys.unraisablehook = lambda _: None
             print(
                 "headway: stopped; what was stored is whole, run it again to go on",
                 file=sys.stderr,
