@@ -60,3 +60,67 @@ def population_stability(expected: Floats, came: Floats, bins: int = 10) -> floa
     q = np.bincount(np.searchsorted(edges, came), minlength=len(edges) + 1) / len(came)
     p, q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
     return float(np.sum((q - p) * np.log(q / p)))
+
+
+def mase(y: Floats, forecast: Floats, past: Floats, season: int) -> Floats:
+    """Mean absolute scaled error (n_series,) of a forecast (horizon, n_series) of y.
+
+    The scale is the mean absolute error in the past (n_steps, n_series) of the value a season (in
+    steps) before. NaN in y or past is left out; NaN where nothing is left or the scale is 0.
+    Source: Hyndman, Koehler (2006), "Another look at measures of forecast accuracy".
+    """
+    error = _mean_known(np.abs(y - forecast))
+    scale = _mean_known(np.abs(past[season:] - past[:-season]))
+    return error / np.where(scale > 0, scale, np.nan)
+
+
+def smape(y: Floats, forecast: Floats) -> Floats:
+    """Symmetric mean absolute percentage error (n_series,) of a forecast (horizon, n_series).
+
+    In [0, 200]; two zeros are no error. NaN in y is left out.
+    Source: Makridakis, Spiliotis, Assimakopoulos (2020), "The M4 competition".
+    """
+    size = np.abs(y) + np.abs(forecast)
+    return _mean_known(200.0 * np.abs(y - forecast) / np.where(size == 0, 1.0, size))
+
+
+def weighted_quantile_loss(y: Floats, quantiles: Floats, levels: Floats) -> Floats:
+    """Mean over levels (q,) of twice the pinball loss per unit of y (horizon, n_series).
+
+    (n_series,) from quantiles (horizon, n_series, q). NaN in y is left out; NaN where y is all 0.
+    Source: Gneiting, Ranjan (2011); as scaled by Salinas et al. (2020), "DeepAR".
+    """
+    error = y[:, :, None] - quantiles
+    loss = np.maximum(levels * error, (levels - 1.0) * error).mean(axis=2)
+    size = np.nansum(np.abs(y), axis=0)
+    return 2.0 * np.nansum(loss, axis=0) / np.where(size > 0, size, np.nan)
+
+
+def share_below(y: Floats, quantiles: Floats) -> Floats:
+    """How often (q,) the outcomes y (...) were at or below their quantiles (..., q).
+
+    Pairs with NaN are left out. Near the level of each quantile where the forecast is honest.
+    """
+    known = np.isfinite(y)[..., None] & np.isfinite(quantiles)
+    axes = tuple(range(y.ndim))
+    below = ((y[..., None] <= quantiles) & known).sum(axis=axes)
+    return below / np.maximum(known.sum(axis=axes), 1)
+
+
+def interval_coverage(y: Floats, quantiles: Floats, levels: Floats, coverage: float) -> float:
+    """How often y (...) was within the central interval of its quantiles (..., q) at levels (q,).
+
+    coverage: of the interval, such as 0.8 for the one from level 0.1 to 0.9. Pairs with NaN are
+    left out.
+    """
+    low = quantiles[..., np.argmin(np.abs(levels - (1.0 - coverage) / 2.0))]
+    high = quantiles[..., np.argmin(np.abs(levels - (1.0 + coverage) / 2.0))]
+    known = np.isfinite(y) & np.isfinite(low)
+    inside = (y >= low) & (y <= high)
+    return float(inside[known].mean()) if known.any() else float("nan")
+
+
+def _mean_known(x: Floats) -> Floats:
+    """Mean over the first axis of what is a number; NaN where none is."""
+    known = np.isfinite(x).sum(axis=0)
+    return np.nansum(x, axis=0) / np.where(known > 0, known, np.nan)
