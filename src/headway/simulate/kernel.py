@@ -8,9 +8,10 @@ How it stays fast: the queue is kept sorted, so nothing is sorted at an event; a
 nothing can start that could not before is left at once; and scans are over compact arrays, in
 blocks that compile to vector instructions. How it will grow: what a task takes is one number here
 (`procs`); several resources make it a row, which changes `structures.Queue`, the two scans of
-`schedule.backfill` and `_start` / `_release`. A graph of tasks makes "arrivals" the tasks whose
-parents have ended: `_release` then feeds `_arrive`. Keys that change while tasks wait are what the
-dynamic rules have: `_head` asks for them anew at every event.
+`schedule.backfill` and `_start` / `release_due`. A graph of tasks makes "arrivals" the tasks
+whose parents have ended: `release_due` then feeds `arrive`. Keys that change while tasks wait are
+what the dynamic rules have: `_head` asks for them anew at every event. Several clusters are several
+machines: see `simulate.grid`.
 """
 
 from __future__ import annotations
@@ -142,13 +143,13 @@ def simulate_easy(
         if machine.ends.size[0] > 0:
             now_s = min(now_s, machine.ends.key[0])
         while arrived < n and jobs.submit_s[arrived] <= now_s:
-            _arrive(jobs, machine, arrived, by, by_key)
+            arrive(jobs, machine, arrived, by, by_key)
             arrived += 1
         if machine.ends.size[0] > 0 and machine.ends.key[0] <= now_s:
-            _release(jobs, machine, now_s, siblings, learned)
+            release_due(jobs, machine, now_s, siblings, learned)
         if machine.queue.bounds[0] == machine.queue.bounds[1]:
             continue
-        _schedule(jobs, machine, now_s, number, by, by_key, backfills, grows)
+        schedule(jobs, machine, now_s, number, by, by_key, backfills, grows)
     return machine.start_s
 
 
@@ -167,7 +168,8 @@ def _empty(n: int, total_procs: int) -> Machine:
 
 
 @bare
-def _arrive(jobs: Jobs, machine: Machine, j: int, by: int, by_key: bool) -> None:
+def arrive(jobs: Jobs, machine: Machine, j: int, by: int, by_key: bool) -> None:
+    """Let a task wait."""
     key = jobs.key[j] if by_key else float(j)
     enqueue(machine.queue, key, j, jobs.procs[j], jobs.backfill_s[j])
     if by == BY_KEY:
@@ -175,7 +177,7 @@ def _arrive(jobs: Jobs, machine: Machine, j: int, by: int, by_key: bool) -> None
 
 
 @compiled
-def _release(
+def release_due(
     jobs: Jobs, machine: Machine, now_s: float, siblings: Siblings, learned: Floats
 ) -> None:
     """Free what ends now; of several tasks, the one in the lowest slot first."""
@@ -245,7 +247,7 @@ def _head(jobs: Jobs, machine: Machine, now_s: float, number: int, by: int, by_k
 
 
 @bare
-def _schedule(
+def schedule(
     jobs: Jobs,
     machine: Machine,
     now_s: float,

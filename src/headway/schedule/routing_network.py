@@ -1,0 +1,133 @@
+"""The policy that all clusters share: where a task goes, and how soon its turn comes there.
+
+    where    the cluster at which a task was submitted scores every destination that it fits,
+             score = w . x + v . relu(A [x, c] + a), of its features x and what is common c; the
+             highest is taken, the home cluster of equals
+    when     the cluster that receives it scores LANES in the same way; a lane moves the key of the
+             task in its queue, which is the logarithm of a rule's, by so much
+
+With v = 0 it is a static routing and a rule: keep local, least load and shortest expected wait are
+settings of w. Training starts at one of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from headway.schedule.compiled import bare
+from headway.schedule.routing import COMMON, FEATURES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+LANES: Final = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""What a lane adds to the natural logarithm of a task's key."""
+MIDDLE: Final = LANES.index(0.0)
+UNITS: Final = 16
+INPUTS: Final = len(FEATURES) + len(COMMON)
+SHAPES: Final[dict[str, tuple[int, ...]]] = {
+    "linear": (len(FEATURES),),
+    "first": (INPUTS, UNITS),
+    "first_bias": (UNITS,),
+    "last": (UNITS,),
+    "lane_first": (INPUTS, UNITS),
+    "lane_bias": (UNITS,),
+    "lane_last": (UNITS, len(LANES)),
+    "lane": (len(LANES),),
+}
+"""Every weight by name, in the order in which they lie in the flat array."""
+SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
+ROUTINGS: Final = {
+    "keep local": ("is_home", 1.0),
+    "least load": ("log_load", -1.0),
+    "shortest expected wait": ("log_wait", -1.0),
+    "shortest expected wait, requests": ("log_wait_asked", -1.0),
+    "starts at once, else local": ("starts", 1.0),
+}
+"""Static routings: the feature that decides and its sign."""
+
+
+class Router(NamedTuple):
+    """Weights, shaped as SHAPES says."""
+
+    linear: Floats
+    first: Floats
+    first_bias: Floats
+    last: Floats
+    lane_first: Floats
+    lane_bias: Floats
+    lane_last: Floats
+    lane: Floats
+
+
+def router_of(weights: Floats) -> Router:
+    """The policy of a flat array of weights (SIZE,)."""
+    parts, at = [], 0
+    for shape in SHAPES.values():
+        size = int(np.prod(shape))
+        parts.append(np.ascontiguousarray(weights[at : at + size].reshape(shape)))
+        at += size
+    return Router(*parts)
+
+
+def flat(router: Router) -> Floats:
+    """The weights of a policy as one array (SIZE,)."""
+    return np.concatenate([part.ravel() for part in router])
+
+
+def static_routing(name: str) -> Floats:
+    """Weights (SIZE,) of a static routing of ROUTINGS; all tasks in the middle lane."""
+    feature, sign = ROUTINGS[name]
+    weights = np.zeros(SIZE)
+    weights[FEATURES.index(feature)] = sign
+    weights[SIZE - len(LANES) + MIDDLE] = 1.0
+    return weights
+
+
+@bare
+def route_scores(
+    router: Router, x: Floats, common: Floats, is_allowed: Bools, units: Floats, scores: Floats
+) -> None:
+    """Scores (c,) of destinations x (c, FEATURES), -inf where not allowed; units: room (UNITS,)."""
+    for c in range(len(x)):
+        if not is_allowed[c]:
+            scores[c] = -np.inf
+            continue
+        _hidden(router.first, router.first_bias, x[c], common, units)
+        total = 0.0
+        for i in range(len(router.linear)):
+            total += router.linear[i] * x[c, i]
+        for unit in range(UNITS):
+            total += router.last[unit] * units[unit]
+        scores[c] = total
+
+
+@bare
+def lane_scores(router: Router, x: Floats, common: Floats, units: Floats, scores: Floats) -> None:
+    """Scores (LANES,) of a task with features x (FEATURES,) of where it is queued."""
+    _hidden(router.lane_first, router.lane_bias, x, common, units)
+    for lane in range(len(scores)):
+        scores[lane] = router.lane[lane]
+        for unit in range(UNITS):
+            scores[lane] += units[unit] * router.lane_last[unit, lane]
+
+
+@bare
+def _hidden(first: Floats, bias: Floats, x: Floats, common: Floats, units: Floats) -> None:
+    n = len(x)
+    for unit in range(UNITS):
+        units[unit] = bias[unit]
+    for i in range(n):
+        for unit in range(UNITS):
+            units[unit] += x[i] * first[i, unit]
+    for i in range(len(common)):
+        for unit in range(UNITS):
+            units[unit] += common[i] * first[n + i, unit]
+    for unit in range(UNITS):
+        units[unit] = max(units[unit], 0.0)

@@ -1,0 +1,180 @@
+"""Whole simulations of several clusters in which one policy sends and queues every task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from headway.schedule.compiled import bare, compiled
+from headway.schedule.routing import (
+    COMMON,
+    FEATURES,
+    FLOOR_S,
+    Site,
+    Task,
+    believed_end,
+    observe_common,
+    observe_site,
+    site_of,
+)
+from headway.schedule.routing_network import LANES, UNITS, Router, lane_scores, route_scores
+from headway.simulate.grid import Grid, advance, grid_of, machine_at, send
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from headway.simulate.structures import Jobs
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+WIDE, MANY, MOVES = len(FEATURES), len(COMMON), len(LANES)
+SHIFTS = np.array(LANES)
+
+
+class Shown(NamedTuple):
+    """What is seen of the task that is asked for, among c clusters."""
+
+    x: Floats  # (c, FEATURES)
+    common: Floats  # (COMMON,)
+    is_allowed: Bools  # (c,) where it fits
+
+
+class Played(NamedTuple):
+    """What was seen and chosen for each of n tasks, and what waiting cost meanwhile."""
+
+    x: Floats  # (n, c, FEATURES)
+    common: Floats  # (n, COMMON)
+    is_allowed: Bools  # (n, c)
+    sent: Ints  # (n,)
+    lane: Ints  # (n,)
+    cost: Floats  # (n,) slowdown gained by all that wait, until the next task is sent
+    start_s: Floats  # (n,)
+
+
+@compiled
+def shown_of(c: int) -> Shown:
+    """Room for c clusters."""
+    return Shown(np.zeros((c, WIDE)), np.zeros(MANY), np.zeros(c, np.bool_))
+
+
+@compiled
+def look(grid: Grid, key: float, site: Site, shown: Shown) -> None:
+    """Write what is seen of the task that is asked for, whose rule gives it a key."""
+    jobs, j, now_s = grid.jobs, grid.arrived[0], grid.now_s[0]
+    task = Task(jobs.order_s[j], jobs.backfill_s[j], jobs.reserve_s[j], jobs.procs[j], key)
+    observe_common(task, shown.common)
+    for c in range(len(grid.total)):
+        shown.is_allowed[c] = task.procs <= grid.total[c]
+        if not shown.is_allowed[c]:
+            shown.x[c] = 0.0
+            continue
+        machine = machine_at(grid, c)
+        queue, running = machine.queue, machine.running
+        first, k, m = queue.bounds[0], queue.bounds[1] - queue.bounds[0], running.size[0]
+        for i in range(k):
+            site.key[i] = queue.key[first + i]
+            site.value_s[i] = jobs.order_s[queue.task[first + i]]
+            site.procs[i] = queue.procs[first + i]
+        for i in range(m):
+            runs = running.task[i]
+            site.end_s[i] = max(running.end_s[i], now_s + 1.0)
+            site.end_value_s[i] = believed_end(machine.start_s[runs], jobs.order_s[runs], now_s)
+            site.end_procs[i] = running.procs[i]
+        is_home = grid.home[j] == c
+        free, total = machine.free[0], grid.total[c]
+        observe_site(site, task, k, m, free, total, is_home, now_s, shown.x[c])
+
+
+@compiled
+def play(jobs: Jobs, home: Ints, total: Ints, keys: Floats, router: Router) -> tuple[Floats, Ints]:
+    """Start of each task (n,), and the cluster where it ran (n,), if the highest score decides.
+
+    keys (n,): a local rule's, of which lanes move the logarithm; lower first.
+    """
+    grid = grid_of(jobs, home, total)
+    room = room_of(len(home), total)
+    while advance(grid):
+        key = keys[grid.arrived[0]]
+        look(grid, key, room.site, room.shown)
+        c = best_route(router, room, home[grid.arrived[0]])
+        lane_scores(router, room.shown.x[c], room.shown.common, room.units, room.lanes)
+        send(grid, c, key + SHIFTS[np.argmax(room.lanes)])
+    return grid.machines.start_s[0], grid.sent
+
+
+class Room(NamedTuple):
+    """Arrays that are written at every decision."""
+
+    site: Site
+    shown: Shown
+    units: Floats
+    routes: Floats
+    lanes: Floats
+
+
+@compiled
+def room_of(n: int, total: Ints) -> Room:
+    """Room for the decisions about n tasks."""
+    c = len(total)
+    return Room(
+        site_of(n, min(n, total.max())), shown_of(c), np.empty(UNITS), np.empty(c), np.empty(MOVES)
+    )
+
+
+@compiled
+def best_route(router: Router, room: Room, home: int) -> int:
+    """The destination of the highest score, the home cluster of equals."""
+    shown = room.shown
+    route_scores(router, shown.x, shown.common, shown.is_allowed, room.units, room.routes)
+    best = int(np.argmax(room.routes))
+    return home if room.routes[home] == room.routes[best] else best
+
+
+@compiled
+def roll(
+    jobs: Jobs, home: Ints, total: Ints, keys: Floats, router: Router, sharpness: float,
+    drawn: Floats,
+) -> Played:  # fmt: skip
+    """The same if chances decide: softmax of sharpness x scores, by Gumbel noise drawn (n, c + 5).
+
+    What waiting costs in truth is told for training alone.
+    """
+    n, c = len(home), len(total)
+    grid, room = grid_of(jobs, home, total), room_of(n, total)
+    shown, cost = room.shown, np.zeros(n)
+    played = Played(
+        np.zeros((n, c, WIDE)), np.zeros((n, MANY)), np.zeros((n, c), np.bool_),
+        np.zeros(n, np.int64), np.zeros(n, np.int64), cost, grid.machines.start_s[0],
+    )  # fmt: skip
+    while advance(grid):
+        j = grid.arrived[0]
+        look(grid, keys[j], room.site, shown)
+        route_scores(router, shown.x, shown.common, shown.is_allowed, room.units, room.routes)
+        to = int(np.argmax(sharpness * room.routes + drawn[j, :c]))
+        lane_scores(router, shown.x[to], shown.common, room.units, room.lanes)
+        lane = int(np.argmax(sharpness * room.lanes + drawn[j, c:]))
+        played.x[j], played.common[j], played.is_allowed[j] = (
+            shown.x,
+            shown.common,
+            shown.is_allowed,
+        )
+        played.sent[j], played.lane[j] = to, lane
+        send(grid, to, keys[j] + SHIFTS[lane])
+    spread_cost(jobs, played.start_s, cost)
+    return played
+
+
+@bare
+def spread_cost(jobs: Jobs, start_s: Floats, cost: Floats) -> None:
+    """Add to cost (n,) the slowdown that tasks gained by waiting while the j-th was the last."""
+    n = len(start_s)
+    for j in range(n):
+        rate = 1.0 / max(jobs.runtime_s[j], FLOOR_S)
+        i = j
+        while i < n and jobs.submit_s[i] < start_s[j]:
+            until_s = start_s[j] if i + 1 == n else min(start_s[j], jobs.submit_s[i + 1])
+            cost[i] += (until_s - jobs.submit_s[i]) * rate
+            i += 1
