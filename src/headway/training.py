@@ -17,14 +17,16 @@ from headway.history import tasks_of
 from headway.schedule.learned import BACKFILL_LEVEL, Learned, save_learned
 from headway.simulate.batch import course_of
 from headway.simulate.episode import EASY
-from headway.simulate.play import simulate_network
 from headway.simulate.promises import DAY_S
+from headway.simulate.steered import simulate_learned
 from headway.simulate.workload import workload_from
 from headway.stats import bounded_slowdown
 from headway.train.dqn import train_dqn
 from headway.train.ppo import train_ppo
+from headway.train.ppo_weights import train_ppo_weights
 from headway.train.preferences import search_preferences
 from headway.train.search import search
+from headway.train.steering import search_constant
 from headway.verify import recommend
 from headway.verify.proof import prove
 from headway.verify.replay import replay
@@ -48,11 +50,15 @@ SHARE: Final = 0.6  # of the time of a history that may teach or choose
 TAUGHT: Final = 0.8  # of that, which teaches
 LEAST_TASKS: Final = 500
 LONGEST: Final = 4000  # tasks of a window, where whole windows judge
-MEDIUM: Final = 1000  # where they judge preferences
+MEDIUM: Final = 1000  # where they judge preferences, or weights that follow the load
 SHORT: Final = 256  # where each decision is paid
 WINDOWS: Final = 8  # of a history at the least
 ALGORITHMS: Final = {
     "search": search, "preferences": search_preferences, "ppo": train_ppo, "dqn": train_dqn,
+    "constant-weights": search_constant, "ppo-weights": train_ppo_weights,
+}  # fmt: skip
+LONGEST_OF: Final = {
+    "search": LONGEST, "preferences": MEDIUM, "constant-weights": MEDIUM, "ppo-weights": MEDIUM,
 }  # fmt: skip
 DECISIONS: Final = 20_000_000
 
@@ -91,7 +97,7 @@ def train_scheduler(
         raise ConfigError(f"algo must be one of {', '.join(ALGORITHMS)}, got {algo!r}")
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
-    longest = {"search": LONGEST, "preferences": MEDIUM}.get(algo, SHORT)
+    longest = LONGEST_OF.get(algo, SHORT)
     histories = [known_of(trace, progress) for trace in traces]
     taught, chosen, jobs = courses_of(histories, longest)
     journal = out.with_name(f"{out.name}.{algo}.npz")
@@ -116,7 +122,7 @@ def train_scheduler(
     learned = Learned(
         weights=found.weights, algo=algo, seed=seed, decisions=found.decisions, backfill="easy",
         trained_on=", ".join(known.name for known in histories), validation=validation,
-        objectives=found.objectives, matrix=found.matrix,
+        objectives=found.objectives, matrix=found.matrix, controller=found.controller,
     )  # fmt: skip
     seconds = clock() - began
     save_learned(learned, out)
@@ -182,8 +188,8 @@ def proof_of(known: Known, learned: Learned) -> dict[str, Any]:
     judged = [recommend.judge(workload, plan) for plan in plans]
     best = min(judged, key=lambda one: float(_slowdown(workload, one.start_s)[~late].mean()))
     starts = [
-        simulate_network(
-            workload, learned.network, known.value_s, workload.requested_s,
+        simulate_learned(
+            workload, learned, known.value_s, workload.requested_s,
             backfill_s=known.upper_s, bound_s=bound_s,
         )
         for bound_s in (None, DAY_S)

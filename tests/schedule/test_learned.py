@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from headway.errors import ConfigError, InputError
+from headway.schedule import controller
 from headway.schedule import learned as module
 from headway.schedule.learned import Learned, learned_named, load_learned, save_learned
 from headway.schedule.network import SIZE
@@ -70,6 +71,20 @@ def test_the_policy_for_preferences_that_is_shipped_takes_all_objectives():
     np.testing.assert_allclose(
         shipped.preferring(dict.fromkeys(OBJECTIVES, 1.0)).weights, shipped.weights
     )
+
+
+def test_a_controller_comes_back_and_that_of_another_version_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "policy.npz"
+    numbers = np.random.default_rng(1).normal(size=controller.SIZE)
+    save_learned(replace(policy(), controller=numbers), path)
+    np.testing.assert_array_equal(load_learned(path).controller, numbers)
+    monkeypatch.setattr(module, "CONTROLLER", "2")
+    with pytest.raises(ConfigError, match=r"controller of version 1.*train it again"):
+        load_learned(path)
+    monkeypatch.undo()
+    save_learned(replace(policy(), controller=numbers[:-1]), path)
+    with pytest.raises(ConfigError, match="train it again"):
+        load_learned(path)
 
 
 def test_a_saved_policy_comes_back_as_it_was(tmp_path):

@@ -111,7 +111,10 @@ def demo(
 def train_scheduler(
     history: Histories,
     algo: Annotated[
-        str, typer.Option(help="How to learn: search, preferences, ppo or dqn.")
+        str,
+        typer.Option(
+            help="How to learn: search, preferences, ppo, dqn, ppo-weights or constant-weights."
+        ),
     ] = "search",
     minutes: Annotated[float, typer.Option(min=0.0, help="Of training; 0 = no limit.")] = 0.0,
     decisions: Annotated[int, typer.Option(min=0, help="To train on; 0 = 20 million.")] = 0,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from headway.errors import ConfigError
 from headway.schedule.observation import COMMON, FEATURES, VERSION
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ IR: Final = 8  # version of the format that goes with it
 
 
 def write_onnx(learned: Learned, path: Path) -> None:
-    """Write the scores of a policy as an ONNX model; needs `pip install headway[schedulers]`."""
+    """Write the scores of a policy as an ONNX model; needs `pip install headway[schedulers]`.
+
+    ConfigError if a controller moves its weights.
+    """
+    if len(learned.controller):
+        raise ConfigError("a policy whose weights follow the load cannot be written as one model")
     import onnx
     from onnx import helper, numpy_helper
 

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.errors import ConfigError, InputError
+from headway.schedule.controller import ACTIONS, STATE
+from headway.schedule.controller import SIZE as CONTROLLER_SIZE
+from headway.schedule.controller import VERSION as CONTROLLER
 from headway.schedule.network import SIZE, Network, network_of
 from headway.schedule.observation import COMMON, FEATURES, VERSION
 
@@ -49,6 +52,8 @@ class Learned:
     validation: dict[str, Any] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()  # k names of schedule.objectives; () = takes no preferences
     matrix: Floats = field(default_factory=lambda: np.empty((0, SIZE)))  # (k, SIZE) of each alone
+    controller: Floats = field(default_factory=lambda: np.empty(0))
+    """Numbers of what moves the weights (see schedule.controller); none = they stand still."""
 
     @property
     def network(self) -> Network:
@@ -76,14 +81,16 @@ class Learned:
 def save_learned(learned: Learned, path: Path) -> None:
     """Write a policy file; the same policy gives the same bytes."""
     said = asdict(learned)
-    del said["weights"], said["matrix"]
+    del said["weights"], said["matrix"], said["controller"]
     said |= {"version": VERSION, "features": FEATURES, "common": COMMON}
+    if len(learned.controller):
+        said |= {"controller_version": CONTROLLER, "state": STATE, "actions": ACTIONS}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:
         np.savez_compressed(
             file, weights=learned.weights, matrix=learned.matrix,
-            said=np.array(json.dumps(said, sort_keys=True)),
+            controller=learned.controller, said=np.array(json.dumps(said, sort_keys=True)),
         )  # fmt: skip
     partial.replace(path)
 
@@ -97,6 +104,7 @@ def load_learned(path: Path) -> Learned:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             weights = archive["weights"].astype(np.float64)
             matrix = archive["matrix"] if "matrix" in archive else np.empty((0, SIZE))
+            controller = archive["controller"] if "controller" in archive else np.empty(0)
             said = json.loads(str(archive["said"]))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a policy file: {error}") from error
@@ -109,11 +117,25 @@ def load_learned(path: Path) -> Learned:
             f"{path.name} was trained on features of version {version}, this is version {VERSION}: "
             "train it again with `headway train scheduler`"
         )
-    if not (np.isfinite(weights).all() and np.isfinite(matrix).all()):
+    _check_controller(path.name, controller, said)
+    if not all(np.isfinite(numbers).all() for numbers in (weights, matrix, controller)):
         raise InputError(f"{path} holds weights that are not numbers")
     return Learned(
-        weights=weights, matrix=matrix.astype(np.float64), objectives=objectives, **said
+        weights=weights, matrix=matrix.astype(np.float64), objectives=objectives,
+        controller=controller.astype(np.float64), **said,
     )  # fmt: skip
+
+
+def _check_controller(name: str, controller: Floats, said: dict[str, Any]) -> None:
+    """Take what a file says of its controller out of `said`; ConfigError if it is another's."""
+    version = said.pop("controller_version", "none")
+    names = (tuple(said.pop("state", ())), tuple(said.pop("actions", ())))
+    is_ours = version == CONTROLLER and names == (STATE, ACTIONS)
+    if len(controller) and not (is_ours and controller.shape == (CONTROLLER_SIZE,)):
+        raise ConfigError(
+            f"{name} holds a controller of version {version}, this is version {CONTROLLER}: "
+            "train it again with `headway train scheduler`"
+        )
 
 
 def learned_named(name: str, preferences: Mapping[str, float] | None = None) -> Learned:

@@ -46,6 +46,11 @@ class LearnedPolicy:
             raise ConfigError(f"coverage must be in (0, 1), got {coverage}")
         if not longest_wait_s > 0.0:
             raise ConfigError(f"longest_wait_s must be more than 0, got {longest_wait_s}")
+        if len(learned.controller):
+            raise ConfigError(
+                f"{learned.algo} moves its weights by what has ended, which the state of a live "
+                "cluster does not tell: play it with `headway simulate`"
+            )
         self._learned, self._coverage = learned, coverage
         self._longest_wait_s = longest_wait_s
         self._made_by = f"learned {learned.algo} seed {learned.seed}"

@@ -24,6 +24,8 @@ from headway.schedule.observation import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -56,17 +58,22 @@ class Network(NamedTuple):
 
 def network_of(weights: Floats) -> Network:
     """The network of a flat array of weights (SIZE,)."""
+    return Network(*split(weights, SHAPES))
+
+
+def split(numbers: Floats, shapes: Mapping[str, tuple[int, ...]]) -> list[Floats]:
+    """The arrays of some shapes that lie behind each other in a flat one."""
     parts, at = [], 0
-    for shape in SHAPES.values():
+    for shape in shapes.values():
         size = int(np.prod(shape))
-        parts.append(np.ascontiguousarray(weights[at : at + size].reshape(shape)))
+        parts.append(np.ascontiguousarray(numbers[at : at + size].reshape(shape)))
         at += size
-    return Network(*parts)
+    return parts
 
 
-def flat(network: Network) -> Floats:
-    """The weights of a network as one array (SIZE,)."""
-    return np.concatenate([part.ravel() for part in network])
+def flat(parts: Iterable[Floats]) -> Floats:
+    """Arrays, those of a network for instance, as one (SIZE,)."""
+    return np.concatenate([part.ravel() for part in parts])
 
 
 def smallest_area_first() -> Floats:

@@ -11,7 +11,7 @@ from headway.schedule.learned import PREFIX, learned_named
 from headway.schedule.rules import RULES, order_by, rule_named
 from headway.simulate.kernel import simulate
 from headway.simulate.metrics import metrics
-from headway.simulate.play import simulate_network
+from headway.simulate.steered import simulate_learned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -127,15 +127,15 @@ def _starter(
 ) -> Callable[[Workload, Believed, str], Floats]:
     """What simulates a policy by its name: a rule or a learned order."""
     if name.startswith(PREFIX):
-        network = learned_named(name, prefer).network
+        learned = learned_named(name, prefer)
 
-        def by_network(tasks: Workload, believed: Believed, mode: str) -> Floats:
+        def by_learned(tasks: Workload, believed: Believed, mode: str) -> Floats:
             order_s, reserve_s, backfill_s = believed
-            return simulate_network(
-                tasks, network, order_s, reserve_s, backfill_s=backfill_s, backfill=mode
+            return simulate_learned(
+                tasks, learned, order_s, reserve_s, backfill_s=backfill_s, backfill=mode
             )
 
-        return by_network
+        return by_learned
     rule = rule_named(name)
 
     def by_rule(tasks: Workload, believed: Believed, mode: str) -> Floats:

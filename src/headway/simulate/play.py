@@ -60,6 +60,23 @@ def simulate_network(
     others are those of `kernel.simulate`. bound_s: no task starts later than this after its start
     under first come + EASY of the same workload (see simulate.promises); None = no bound.
     """
+    jobs, siblings, users, mode, promises = prepared(
+        workload, order_s, reserve_s, backfill_s, backfill, bound_s
+    )
+    return play_bound(jobs, siblings, users, workload.total_procs, mode, network, promises)[0]
+
+
+def prepared(
+    workload: Workload,
+    order_s: Floats,
+    reserve_s: Floats,
+    backfill_s: Floats | None,
+    backfill: str,
+    bound_s: float | None,
+) -> tuple[Jobs, Siblings, int, int, Promises]:
+    """What a simulation of a workload reads: tasks, who is whose sibling, how many users, the mode
+    and what is promised; arguments as above.
+    """
     if backfill not in MODES:
         raise ConfigError(f"backfill must be one of {', '.join(MODES)}, got {backfill}")
     backfill_s = reserve_s if backfill_s is None else backfill_s
@@ -73,12 +90,12 @@ def simulate_network(
         users = int(workload.user.max()) + 1
     mode, procs = MODES[backfill], workload.total_procs
     if bound_s is None:
-        return play(jobs, siblings, users, procs, mode, network)[0]
+        return jobs, siblings, users, mode, promises_of(np.empty(0), np.inf, procs)
     if backfill not in ("easy", "none") or not bound_s >= 0.0:
         raise ConfigError(f"a bound needs EASY and at least 0 s, got {backfill} and {bound_s}")
     shadow = order_by(rule_named("fcfs"), order_s, workload.procs, workload.submit_s)
     promises = promises_of(simulate(workload, shadow, workload.requested_s), bound_s, procs)
-    return play_bound(jobs, siblings, users, procs, mode, network, promises)[0]
+    return jobs, siblings, users, mode, promises
 
 
 @compiled

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from headway.train.judge import Judge, Window
 
     Floats = NDArray[np.float64]
+    Play = Callable[[Floats, Window], tuple[float, int]]
 
 NAMES: Final = {
     "log_runtime": 1.0, "log_procs": 1.0, "share": 1.0, "fits": 0.3, "log_until": 0.5,
@@ -48,8 +49,8 @@ EVERY: Final = 8  # generations between validations
 
 
 @dataclass(slots=True)
-class _Search:
-    """Where a search stands; n weights."""
+class Search:
+    """Where evolution stands; n numbers."""
 
     centre: Floats  # (n,)
     mean: Floats  # (n,) running mean of centres
@@ -84,23 +85,50 @@ def search_linear(
         raise ConfigError("search needs courses, validation windows and decisions of at least 1")
     names = names_for(courses)
     judge = judge_of(mode, courses, validation)
+    start = np.array([-1.0 if name in ("log_runtime", "log_procs") else 0.0 for name in names])
+    state, curve = evolve(
+        start, lambda point, window: judge.play(weights_of(names, point), window),
+        judge, courses, validation, jobs,
+        decisions=decisions, seed=seed, resume=resume, progress=progress,
+    )  # fmt: skip
+    return Trained(weights=weights_of(names, state.best), decisions=state.decisions, curve=curve)
+
+
+def evolve(
+    start: Floats,
+    play: Play,
+    judge: Judge,
+    courses: Sequence[Course],
+    validation: Sequence[Course],
+    jobs: int,
+    *,
+    decisions: int,
+    seed: int,
+    resume: Path | None,
+    progress: Callable[[float], bool] | None,
+) -> tuple[Search, Curve]:
+    """Evolution from a point (n,), whose numbers are shaken by about STEP; the rest as above.
+
+    play: the log of the mean slowdown of a window at a point, and the decisions made.
+    """
     judged = judge.windows(validation, jobs)
-    state, curve = _resumed(resume, seed, names)
+    state, curve = _resumed(resume, seed, start)
     if not curve:
-        _validate(state, names, judge, judged, curve)
+        _validate(state, play, judged, curve)
     while state.decisions < decisions:
         rng = np.random.default_rng([seed, state.generation])
-        windows = _drawn(state, rng, judge, courses, jobs)
-        _generation(state, names, judge, windows, rng)
+        windows, made = drawn(rng, judge, courses, jobs, WINDOWS)
+        state.decisions += made
+        _generation(state, play, windows, rng)
         if state.generation % EVERY == 0:
-            _validate(state, names, judge, judged, curve)
+            _validate(state, play, judged, curve)
             keep(resume, seed, curve, _arrays(state))
         if progress is not None and not progress(state.decisions / decisions):
             break
     if curve[-1][0] != state.decisions:
-        _validate(state, names, judge, judged, curve)
+        _validate(state, play, judged, curve)
         keep(resume, seed, curve, _arrays(state))
-    return Trained(weights=weights_of(names, state.best), decisions=state.decisions, curve=curve)
+    return state, curve
 
 
 def names_for(courses: Sequence[Course]) -> list[str]:
@@ -117,29 +145,27 @@ def weights_of(names: Sequence[str], weighed: Floats) -> Floats:
     return weights
 
 
-def _drawn(
-    state: _Search, rng: np.random.Generator, judge: Judge, courses: Sequence[Course], jobs: int
-) -> list[Window]:
-    """WINDOWS windows, the courses by turns; dull ones only where many draws found no other."""
-    drawn: list[Window] = []
-    first = int(rng.integers(len(courses)))
-    for tries in range(10 * WINDOWS):
+def drawn(
+    rng: np.random.Generator, judge: Judge, courses: Sequence[Course], jobs: int, many: int
+) -> tuple[list[Window], int]:
+    """Windows, the courses by turns, dull ones only where many draws found no other; and the
+    decisions that it took to tell.
+    """
+    found: list[Window] = []
+    first, decisions = int(rng.integers(len(courses))), 0
+    for tries in range(10 * many):
         course = courses[(first + tries) % len(courses)]
         window, made = judge.window(course, int(rng.choice(course.windows)), jobs)
-        state.decisions += made
-        if window.usual > np.log(DULL) or tries >= 9 * WINDOWS:
-            drawn.append(window)
-        if len(drawn) == WINDOWS:
+        decisions += made
+        if window.usual > np.log(DULL) or tries >= 9 * many:
+            found.append(window)
+        if len(found) == many:
             break
-    return drawn
+    return found, decisions
 
 
 def _generation(
-    state: _Search,
-    names: Sequence[str],
-    judge: Judge,
-    windows: Sequence[Window],
-    rng: np.random.Generator,
+    state: Search, play: Play, windows: Sequence[Window], rng: np.random.Generator
 ) -> None:
     """Play children, move towards the better ones, and remember where they lay."""
     n = len(state.centre)
@@ -149,10 +175,9 @@ def _generation(
     shaken = (np.concatenate([drawn, -drawn]) * length) @ axes.T
     worth = np.zeros(CHILDREN)
     for child in range(CHILDREN):
-        weights = weights_of(names, state.centre + state.step * shaken[child])
         for window in windows:
-            usual, made = judge.play(weights, window)
-            worth[child] -= usual
+            value, made = play(state.centre + state.step * shaken[child], window)
+            worth[child] -= value
             state.decisions += made
     parents = CHILDREN // 2
     share = np.log(parents + 0.5) - np.log(np.arange(1, parents + 1))
@@ -161,7 +186,7 @@ def _generation(
     _adapt(state, share, better, axes @ ((axes.T @ (share @ better)) / length))
 
 
-def _adapt(state: _Search, share: Floats, better: Floats, whitened: Floats) -> None:
+def _adapt(state: Search, share: Floats, better: Floats, whitened: Floats) -> None:
     """Equations of the tutorial, with its constants: centre, paths, covariance and step."""
     n, moved = len(state.centre), share @ better
     many = 1.0 / float((share**2).sum())
@@ -188,27 +213,25 @@ def _adapt(state: _Search, share: Floats, better: Floats, whitened: Floats) -> N
     state.step *= float(np.exp((step_slow / damping) * (long / usual - 1.0)))
 
 
-def _validate(
-    state: _Search, names: Sequence[str], judge: Judge, judged: Sequence[Window], curve: Curve
-) -> None:
+def _validate(state: Search, play: Play, judged: Sequence[Window], curve: Curve) -> None:
     """Add a point to the curve; keep the rule if it is the best so far."""
-    value = judge.ratio(weights_of(names, state.mean), judged)
+    logs = [play(state.mean, window)[0] - window.usual for window in judged]
+    value = float(np.exp(np.mean(logs)))
     if value < min((known for _, known in curve), default=np.inf):
         state.best = state.mean.copy()
     curve.append((state.decisions, value))
 
 
-def _arrays(state: _Search) -> Arrays:
+def _arrays(state: Search) -> Arrays:
     return {field.name: np.array(getattr(state, field.name)) for field in fields(state)}
 
 
-def _resumed(path: Path | None, seed: int, names: Sequence[str]) -> tuple[_Search, Curve]:
-    """A search as it was kept, or at its beginning: smallest area first."""
-    found = resumed(path, seed, {field.name for field in fields(_Search)})
+def _resumed(path: Path | None, seed: int, start: Floats) -> tuple[Search, Curve]:
+    """A search as it was kept, or at its beginning."""
+    found = resumed(path, seed, {field.name for field in fields(Search)})
     if found is not None:
         arrays, curve = found
         values: dict[str, Any] = {name: a if a.ndim else a.item() for name, a in arrays.items()}
-        return _Search(**values), curve
-    start = np.array([-1.0 if name in ("log_runtime", "log_procs") else 0.0 for name in names])
-    zeros, n = np.zeros(len(names)), len(names)
-    return _Search(start, start.copy(), start.copy(), zeros, zeros.copy(), np.eye(n)), []
+        return Search(**values), curve
+    zeros, n = np.zeros(len(start)), len(start)
+    return Search(start, start.copy(), start.copy(), zeros, zeros.copy(), np.eye(n)), []

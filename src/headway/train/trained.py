@@ -20,7 +20,8 @@ class Trained:
     curve: (decisions so far, validation) pairs; validation is the geometric mean over windows of
     the mean bounded slowdown over that of the rule it started from: below 1 is better. What was
     trained for preferences has a row of weights for each objective, and a validation of its own
-    (see train.preferences).
+    (see train.preferences). Where a controller moves weights, its numbers stand beside them (see
+    schedule.controller).
     """
 
     weights: NDArray[np.float64]
@@ -28,6 +29,7 @@ class Trained:
     curve: list[tuple[int, float]]
     objectives: tuple[str, ...] = ()
     matrix: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, SIZE)))
+    controller: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @property
     def validation(self) -> float:
