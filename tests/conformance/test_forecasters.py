@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 import headway.forecast as door
 from headway.errors import ConfigError
-from headway.forecast import LEVELS, MEMBERS, Naive, SeasonalNaive, forecaster, load
+from headway.forecast import (
+    LEVELS,
+    MEMBERS,
+    Gru,
+    Lstm,
+    Naive,
+    SeasonalNaive,
+    Transformer,
+    forecaster,
+    load,
+)
 
 SEASONS = (8,)
 STEP_S = 3600.0
@@ -17,6 +27,9 @@ HORIZON = 10
 MAKERS = {  # as small as each still is itself
     "Naive": lambda seed=0: Naive(SEASONS, seed=seed),
     "SeasonalNaive": lambda seed=0: SeasonalNaive(SEASONS, seed=seed),
+    "Lstm": lambda seed=0: Lstm(SEASONS, seed=seed, horizon=8, steps=4),
+    "Gru": lambda seed=0: Gru(SEASONS, seed=seed, horizon=8, steps=4),
+    "Transformer": lambda seed=0: Transformer(SEASONS, seed=seed, horizon=8, steps=4),
 }
 
 

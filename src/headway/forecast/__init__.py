@@ -12,13 +12,20 @@ from headway.errors import ConfigError
 from headway.forecast.answer import LEVELS, bounded
 from headway.forecast.naive import Naive, SeasonalNaive
 from headway.forecast.past import read
+from headway.forecast.recurrent import Gru, Lstm
+from headway.forecast.transformer import Transformer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LEVELS", "MEMBERS", "Naive", "SeasonalNaive", "bounded", "forecaster", "load"]
+__all__ = [
+    "LEVELS", "MEMBERS", "Gru", "Lstm", "Naive", "SeasonalNaive", "Transformer", "bounded",
+    "forecaster", "load",
+]  # fmt: skip
 
-MEMBERS: dict[str, Any] = {member.name: member for member in (Naive, SeasonalNaive)}
+MEMBERS: dict[str, Any] = {
+    member.name: member for member in (Naive, SeasonalNaive, Lstm, Gru, Transformer)
+}
 """Every member by its short name."""
 
 
