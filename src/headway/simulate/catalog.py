@@ -34,7 +34,8 @@ class Catalog(NamedTuple):
     mean_s: Floats  # (s,) of a task: what schedulers know
     path_s: Floats  # (s,) work on the longest way from a stage to the end, its own included
     work_s: Floats  # (k,) expected in all
-    swells: Floats  # (k,) log of the work with the most executors over that with the fewest
+    floor_s: Floats  # (s,) the longest way to the end if every stage is one task
+    level_s: Floats  # (s, l) mean of a task with as many executors, not its executor's first
 
 
 class Arrivals(NamedTuple):
@@ -62,12 +63,11 @@ def catalog_of(workflows: Sequence[Workflow]) -> Catalog:
                 length += len(pieces[-1])
     mean_s = _means(workflows)
     work_s = np.add.reduceat(tasks * mean_s, first[:-1])
-    ends = np.array([[_work(w, level) for level in (levels[0], levels[-1])] for w in workflows])
     return Catalog(
         first, tasks, np.bincount(edges[:, 1], minlength=len(tasks)),
         np.searchsorted(edges[:, 0], np.arange(len(tasks) + 1)), edges[:, 1].copy(), levels, place,
         seen, np.concatenate(pieces), mean_s, _paths(edges, tasks * mean_s), work_s,
-        np.log(ends[:, 1] / ends[:, 0]),
+        _paths(edges, mean_s), _means_at(workflows, levels),
     )  # fmt: skip
 
 
@@ -78,13 +78,11 @@ def _means(workflows: Sequence[Workflow]) -> Floats:
                      for d in stages])  # fmt: skip
 
 
-def _work(workflow: Workflow, level: int) -> float:
-    """Work (s) of a kind with that many executors, all waves alike."""
-    total = 0.0
-    for tasks, durations in zip(workflow.tasks, workflow.durations_s, strict=True):
-        known = durations[min(level, max(durations))]
-        total += float(tasks * np.mean(np.concatenate(known[1:])))
-    return total
+def _means_at(workflows: Sequence[Workflow], levels: Ints) -> Floats:
+    """Mean duration (s, l) of a task that is not its executor's first in the job."""
+    stages = [d for w in workflows for d in w.durations_s]
+    return np.array([[np.mean(np.concatenate(d[min(level, max(d))][1:])) for level in levels]
+                     for d in stages])  # fmt: skip
 
 
 def _paths(edges: Ints, work_s: Floats) -> Floats:

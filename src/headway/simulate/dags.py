@@ -49,6 +49,7 @@ class Cluster(NamedTuple):
     claimed: Ints  # (s,) executors on their way or held for it
     waits: Ints  # (s,) parents that have not ended
     closed: Ints  # (s,) parents that have tasks to start
+    ready_s: Floats  # (s,) when those that have none are expected to have ended
     left: Ints  # (n,) stages that have not ended
     left_s: Floats  # (n,) expected work of tasks that have not started
     busy: Ints  # (n,) executors running, held or on their way
@@ -61,6 +62,7 @@ class Cluster(NamedTuple):
     target: Ints  # (m,) the stage to which it moves or for which it is held
     events: Heap  # of executors
     now_s: Floats  # (1,)
+    come_s: Floats  # (1,) expected work of all jobs that have arrived
     counts: Ints  # (4,) ARRIVED jobs, FREE executors, ASKED = nothing more now, PRESENT jobs
 
 
@@ -81,11 +83,11 @@ def cluster_of(catalog: Catalog, arrivals: Arrivals, executors: int, seed: int) 
     return Cluster(
         catalog, arrivals, np.array([seed]), stage_at, stage_job, stage_kind,
         np.zeros(s, np.int64), np.zeros(s, np.int64), np.zeros(s, np.int64),
-        catalog.parents[stage_kind], catalog.parents[stage_kind], stage_at[1:] - stage_at[:-1],
-        catalog.work_s[arrivals.kind], np.zeros(n, np.int64), np.zeros(n, np.int64),
+        catalog.parents[stage_kind], catalog.parents[stage_kind], np.zeros(s),
+        stage_at[1:] - stage_at[:-1], catalog.work_s[arrivals.kind], np.zeros(n, np.int64), np.zeros(n, np.int64),
         np.full(n, np.nan), np.empty(n, np.int64), np.zeros(executors, np.int64),
         np.full(executors, -1), np.full(executors, -1), np.full(executors, -1),
-        heap_of(executors), np.zeros(1), np.array([0, executors, 0, 0]),
+        heap_of(executors), np.zeros(1), np.zeros(1), np.array([0, executors, 0, 0]),
     )  # fmt: skip
 
 
@@ -114,6 +116,7 @@ def advance(cluster: Cluster) -> bool:
         counts[ASKED] = 0
         while counts[ARRIVED] < len(submit_s) and submit_s[counts[ARRIVED]] <= now_s:
             cluster.present[counts[PRESENT]] = counts[ARRIVED]
+            cluster.come_s[0] += cluster.catalog.work_s[cluster.arrivals.kind[counts[ARRIVED]]]
             counts[PRESENT] += 1
             counts[ARRIVED] += 1
         while events.size[0] > 0 and events.key[0] <= now_s:
@@ -221,7 +224,10 @@ def _run(cluster: Cluster, executor: int, stage: int) -> None:
     cluster.left_s[j] -= catalog.mean_s[kind]
     if cluster.started[stage] == catalog.tasks[kind]:
         for i in range(catalog.child_at[kind], catalog.child_at[kind + 1]):
-            cluster.closed[stage + catalog.child[i] - kind] -= 1
+            child = stage + catalog.child[i] - kind
+            cluster.closed[child] -= 1
+            ready_s = cluster.now_s[0] + catalog.mean_s[kind]
+            cluster.ready_s[child] = max(cluster.ready_s[child], ready_s)
 
 
 @bare

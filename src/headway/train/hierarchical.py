@@ -58,8 +58,10 @@ SPREAD: Final = 0.12  # of a manager's weight at the start, over the size of its
 RATIO: Final = Rule(WORK, 0.0, 1, 0, 0, 0)  # the rule to which completion times are related
 FEATURE_SIZE: Final = {
     "log_jobs": 0.7, "log_left": 1.5, "log_left_to_mean": 1.3, "log_path_to_left": 0.5,
-    "swells": 0.4, "log_share": 1.2, "log_all_left": 2.0, "share_done": 0.3, "log_tasks": 1.5,
-    "log_mean_s": 1.2,
+    "swells": 0.4, "log_share": 1.2, "log_all_left": 1.5, "share_done": 0.3, "log_tasks": 1.5,
+    "log_mean_s": 1.2, "log_parallel": 1.0, "share_before": 0.3, "free": 0.3, "log_age": 1.0,
+    "log_stage_tasks": 1.5, "log_stage_mean_s": 1.2, "path_share": 0.4, "tail_share": 0.4,
+    "stage_swells": 0.4, "local_mean_s": 1.2,
 }  # fmt: skip
 
 
