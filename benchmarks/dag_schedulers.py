@@ -16,7 +16,8 @@ import numpy as np
 
 from headway.history import open_traces, tasks_of
 from headway.observe.workflows import read_tpch, workflow_of_tasks
-from headway.schedule.dag_network import MANAGER, WORKER, levels_of
+from headway.schedule.dag_features import MANAGER, WORKER
+from headway.schedule.dag_network import levels_of
 from headway.schedule.dag_rules import RULES, Rule
 from headway.simulate.catalog import arrivals, catalog_of
 from headway.simulate.dag_play import play_levels, play_rule
@@ -136,7 +137,7 @@ def main(archive, folder, minutes=20.0, instances=()):
         last = trained.curve[-1]
         shown = " ".join(f"{np.exp(row['validation']) - 1:+.1%}" for row in trained.curve)
         print(
-            f"seed {seed}: {last['decisions'] / 1e6:.1f} M decisions, {last['cpu_s']:.0f} CPU s;"
+            f"seed {seed}: {last['decisions'] / 1e6:.1f} M decisions, {last['took_s']:.0f} CPU s;"
             f" validation every 10 generations: {shown}",
             flush=True,
         )

@@ -153,3 +153,11 @@ def test_ctrl_c_is_one_sentence_and_the_next_run_continues(tmp_path):
         assert stderr == "headway: stopped; what was stored is whole, run it again to go on\n"
     records = json.loads(headway("import", path, "--json", cwd=tmp_path).stdout)["records"]
     assert records["stored"] + records["duplicate"] == 20_000
+
+
+def test_histories_without_workflows_have_no_scheduler_of_workflows(trace, tmp_path):
+    simulated = headway("simulate", trace, "--policy", "fair", cwd=tmp_path)
+    assert "no task names its parents" in refused(simulated)
+    options = ("--algo", "hierarchical", "--minutes", "1")
+    trained = headway("train", "scheduler", trace, *options, cwd=tmp_path)
+    assert "no task names its parents" in refused(trained)

@@ -9,11 +9,13 @@ import polars as pl
 
 from headway.observe.ingest import Ingested, ingest
 from headway.observe.trace import Trace, read
+from headway.observe.workflows import is_tpch, read_tpch, workflow_of_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from headway.observe.workflows import Workflow
     from headway.protocols import Store
     from headway.records import ClusterFacts
 
@@ -78,6 +80,28 @@ def tasks_of(
     if in_order:
         tasks = tasks.sort("submitted_s", maintain_order=True)
     return tasks, [trace.facts for trace in traces]
+
+
+def workflows_of(
+    paths: Sequence[Path], progress: Progress, *, format: str = "",
+    column_map: Mapping[str, str] | None = None,
+) -> list[Workflow]:  # fmt: skip
+    """The kinds of workflows in some files, one for each execution; those without a graph are none.
+
+    paths: TPC-H queries as an archive or folder, or histories whose tasks name their parents.
+    """
+    found = []
+    for path in paths:
+        if is_tpch(path):
+            progress(f"Reading {path.name}", 0.0)
+            found += read_tpch(path)
+            continue
+        tasks, _ = tasks_of(open_traces([path], format=format, column_map=column_map), progress)
+        if tasks["parents"].list.len().max():
+            executed = tasks.partition_by("workflow", maintain_order=True)
+            found += [workflow_of_tasks(f"{path.name} {i}", part) for i, part in enumerate(executed)
+                      if part["ended_s"].is_not_null().any()]  # fmt: skip
+    return found
 
 
 def _earlier(store: Store) -> pl.DataFrame | None:

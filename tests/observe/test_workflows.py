@@ -8,7 +8,7 @@ import pytest
 
 from headway.errors import InputError
 from headway.observe.trace import read
-from headway.observe.workflows import SEEN_WITH, read_tpch, workflow_of_tasks
+from headway.observe.workflows import SEEN_WITH, is_tpch, read_tpch, workflow_of_tasks
 
 
 def archive_of(folder, arrays):
@@ -122,3 +122,22 @@ def test_an_executed_workflow_becomes_a_kind(data):
     workflow = workflow_of_tasks("1000genome", tasks)
     assert workflow.tasks.sum() == tasks.height
     assert len(workflow.edges) > 0
+
+
+def test_a_folder_is_read_as_the_archive_is(tmp_path):
+    archive = archive_with(tmp_path, [query([700], [], [30])], [[0]])
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path / "folder", filter="data")
+    (one,), (other,) = read_tpch(archive), read_tpch(tmp_path / "folder")
+    assert (one.name, one.tasks.tolist()) == (other.name, other.tasks.tolist()) == ("2g 1", [2])
+    assert is_tpch(archive)
+    assert is_tpch(tmp_path / "folder")
+
+
+def test_a_path_that_holds_no_queries_is_none(tmp_path):
+    (tmp_path / "trace.swf").write_text("; MaxProcs: 4")
+    assert not is_tpch(tmp_path)
+    assert not is_tpch(tmp_path / "trace.swf")
+    assert not is_tpch(tmp_path / "missing")
+    with pytest.raises(InputError, match="adj_mat"):
+        read_tpch(tmp_path)

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from tests.schedule.test_dag_rules import view_with
 
-from headway.errors import ConfigError
+from headway.errors import ConfigError, InputError
+from headway.schedule.dag_features import MANAGER, WORKER
 from headway.schedule.dag_network import (
-    MANAGER,
     SIZE,
-    WORKER,
     choose_by_levels,
     flat,
     levels_of,
@@ -78,6 +77,30 @@ def test_a_saved_policy_answers_the_same_and_says_what_it_is(tmp_path):
 
 def test_a_policy_of_other_features_is_refused(tmp_path):
     path = tmp_path / "policy.npz"
-    np.savez(path, weights=np.zeros(SIZE), version=0, names=np.array(["x"]))
-    with pytest.raises(ConfigError, match="version 0"):
+    np.savez(path, weights=np.zeros(3), version=1, names=np.array(["x"]), facts=np.zeros((0, 2)))
+    with pytest.raises(ConfigError, match="of version 1, this is version 2"):
         load_levels(path)
+
+
+def test_what_is_no_policy_is_refused(tmp_path):
+    path = tmp_path / "policy.npz"
+    for content in (b"", b"nonsense"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="not a policy for workflows"):
+            load_levels(path)
+    np.savez(path, weights=np.zeros(SIZE))
+    with pytest.raises(InputError, match="not a policy for workflows"):
+        load_levels(path)
+    save_levels(path, np.full(SIZE, np.nan), {})
+    with pytest.raises(InputError, match="not numbers"):
+        load_levels(path)
+
+
+def test_the_width_may_differ_between_stages_of_a_job():
+    levels = shares_and_shortest()
+    levels.width[WORKER.index("stage_swells")] = -1.0
+    stages = [(0, {"tasks": 99.0, "swells": np.log(4.0)}), (0, {"tasks": 99.0, "path_s": 1.0})]
+    view = view_with([{"left_s": 9.0}], stages, 40, 40)
+    assert choose(view, levels) == (1, 40)
+    view = view_with([{"left_s": 9.0}], stages[:1], 40, 40)
+    assert choose(view, levels) == (0, 10)

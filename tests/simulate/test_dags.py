@@ -129,7 +129,8 @@ def test_work_and_paths_are_what_they_say(data):
     first, last = catalog.first[:-1], catalog.first[1:]
     longest = np.array([catalog.path_s[a:b].max() for a, b in zip(first, last, strict=True)])
     assert np.all(longest <= catalog.work_s * (1 + 1e-12))
-    assert np.all(catalog.level_s[:, -1].sum() > catalog.level_s[:, 0].sum())  # Spark is slower the more share its work
+    few_s, many_s = (catalog.tasks @ catalog.level_s)[[0, -1]]
+    assert many_s > 1.3 * few_s  # Spark is slower the more share its work
     assert catalog.work_s.mean() == pytest.approx(1134.5, abs=0.1)
 
 

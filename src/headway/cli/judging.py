@@ -19,6 +19,7 @@ from headway.cli.options import (
     Json,
     Procs,
     Seed,
+    columns,
     make_writable,
     models_of,
     names,
@@ -111,9 +112,21 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Replay a trace under scheduling policies; one row for each policy and kind of runtimes."""
+    from headway.history import workflows_of
+    from headway.observe.workflows import is_tpch
     from headway.optimize import simulate_trace
     from headway.report.screen import table_screen
+    from headway.simulate.dag_compare import is_for_workflows, play_workflows
 
+    if is_tpch(trace) or is_for_workflows(names(policy)):
+        with progress_bars() as progress:
+            kinds = workflows_of([trace], progress, format=format, column_map=columns(map))
+            rows = play_workflows(
+                kinds, names(policy), clock=time.perf_counter, executors=procs, jobs=jobs,
+                progress=progress,
+            )  # fmt: skip
+        answer(rows, as_json, table_screen)
+        return
     with progress_bars() as progress:
         opened = open_histories([trace], format, map, procs, "")[0]
         rows = simulate_trace(

@@ -18,6 +18,7 @@ from headway.cli.options import (
     Json,
     Procs,
     Seed,
+    columns,
     numbers_of,
     open_histories,
     prices_of,
@@ -113,7 +114,8 @@ def train_scheduler(
     algo: Annotated[
         str,
         typer.Option(
-            help="How to learn: search, preferences, ppo, dqn, ppo-weights or constant-weights."
+            help="search, preferences, ppo, dqn, ppo-weights, constant-weights; "
+            "hierarchical: workflows."
         ),
     ] = "search",
     minutes: Annotated[float, typer.Option(min=0.0, help="Of training; 0 = no limit.")] = 0.0,
@@ -130,6 +132,10 @@ def train_scheduler(
 
     Use it with `headway simulate --policy learned:PATH`.
     """
+    if algo == "hierarchical":
+        limits = (minutes, decisions, seed, resume)
+        _train_workflows(history, out, limits, format, map, procs, as_json)
+        return
     from headway.report.trained import trained_screen
     from headway.training import train_scheduler as train
 
@@ -146,3 +152,23 @@ def train_scheduler(
             progress=progress,
         )
     answer(document, as_json, trained_screen)
+
+
+def _train_workflows(
+    history: list[Path], out: Path, limits: tuple[float, int, int, bool], format: str, map: str,
+    procs: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Learn who gets the executors of a cluster that runs workflows (of tasks with parents)."""
+    from headway.history import workflows_of
+    from headway.report.trained_workflows import trained_workflows_screen
+    from headway.train.workflows import train_workflows
+
+    minutes, decisions, seed, resume = limits
+    with progress_bars() as progress:
+        kinds = workflows_of(history, progress, format=format, column_map=columns(map))
+        document = train_workflows(
+            kinds, out, history=", ".join(path.name for path in history), clock=time.perf_counter,
+            executors=procs, minutes=minutes, decisions=decisions, seed=seed, resume=resume,
+            progress=progress,
+        )  # fmt: skip
+    answer(document, as_json, trained_workflows_screen)

@@ -52,18 +52,36 @@ class Workflow:
 
 
 def read_tpch(path: Path) -> list[Workflow]:
-    """Every query of the archive, named "size query" such as "100g 21".
+    """Every query of the archive or of the folder that it becomes, named "size query" ("100g 21").
 
-    The archive holds pickled dictionaries of numbers; anything else in it is refused.
+    Its files hold pickled dictionaries of numbers; anything else in them is refused.
     Source: Mao et al. (2019), "Learning scheduling algorithms for data processing clusters".
     """
     try:
-        with tarfile.open(path) as archive:
-            files = {m.name: m for m in archive.getmembers() if m.isfile()}
-            graphs = [name for name in files if "/adj_mat_" in name]
-            return [_query(archive, files, name) for name in sorted(graphs, key=_size_and_number)]
+        files = _files(path)
+        graphs = [name for name in files if "adj_mat_" in name]
+        if not graphs:
+            raise ValueError("no adj_mat_*.npy in it")
+        return [_query(files, name) for name in sorted(graphs, key=_size_and_number)]
     except (OSError, KeyError, ValueError, tarfile.TarError, pickle.UnpicklingError) as error:
         raise InputError(f"{path} is not Decima's archive of TPC-H queries: {error}") from error
+
+
+def is_tpch(path: Path) -> bool:
+    """Whether a path is such an archive or folder, by its first arrays."""
+    if path.is_dir():
+        return next(path.glob("**/adj_mat_*.npy"), None) is not None
+    return path.is_file() and tarfile.is_tarfile(path)
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    """The arrays of an archive or a folder by their paths."""
+    if path.is_dir():
+        return {str(file): file.read_bytes() for file in path.glob("**/*.npy")}
+    with tarfile.open(path) as archive:
+        members = [m for m in archive if m.isfile() and m.name.endswith(".npy")]
+        opened = [(m.name, archive.extractfile(m)) for m in members]
+        return {name: file.read() for name, file in opened if file is not None}
 
 
 def _size_and_number(name: str) -> tuple[int, int]:
@@ -71,9 +89,9 @@ def _size_and_number(name: str) -> tuple[int, int]:
     return int(size.removesuffix("g")), int(file.removesuffix(".npy").split("_")[-1])
 
 
-def _query(archive: tarfile.TarFile, files: Mapping[str, Any], name: str) -> Workflow:
-    graph = _array(archive, files[name])
-    seen = _array(archive, files[name.replace("adj_mat", "task_duration")]).item()
+def _query(files: Mapping[str, bytes], name: str) -> Workflow:
+    graph = _array(files[name])
+    seen = _array(files[name.replace("adj_mat", "task_duration")]).item()
     size, number = _size_and_number(name)
     edges = np.argwhere(graph > 0.0)
     if np.any(edges[:, 0] >= edges[:, 1]) or len(seen) != len(graph):
@@ -116,10 +134,8 @@ class _Numbers(pickle.Unpickler):
         return getattr(owner, name)
 
 
-def _array(archive: tarfile.TarFile, member: Any) -> NDArray[Any]:
-    opened = archive.extractfile(member)
-    assert opened is not None
-    file = io.BytesIO(opened.read())
+def _array(content: bytes) -> NDArray[Any]:
+    file = io.BytesIO(content)
     np.lib.format.read_magic(file)
     _, _, kind = np.lib.format.read_array_header_1_0(file)
     if kind.hasobject:

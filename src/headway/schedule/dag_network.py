@@ -14,11 +14,12 @@ clusters" (a stage and the job's limit of executors); features in place of its g
 from __future__ import annotations
 
 import math
+import zipfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from headway.errors import ConfigError
+from headway.errors import ConfigError, InputError
 from headway.schedule.compiled import bare
 from headway.schedule.dag_features import (
     MANAGER,
@@ -75,20 +76,35 @@ def shares_and_shortest() -> Levels:
 
 def save_levels(path: Path, weights: Floats, facts: Mapping[str, str]) -> None:
     """Keep a policy and what there is to say of it (algorithm, seed, data, ..) as a npz file."""
-    names = np.array([*WORKER, *MANAGER])
-    np.savez(path, weights=weights, version=VERSION, names=names,
-             facts=np.array(list(facts.items())).reshape(-1, 2))  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        np.savez(
+            file, weights=weights, version=VERSION, names=np.array([*WORKER, *MANAGER]),
+            facts=np.array(list(facts.items()), str).reshape(-1, 2),
+        )  # fmt: skip
+    partial.replace(path)
 
 
 def load_levels(path: Path) -> tuple[Levels, dict[str, str]]:
-    """A policy that was kept; ConfigError if it was trained on other features."""
-    with np.load(path) as kept:
-        if int(kept["version"]) != VERSION or kept["names"].tolist() != [*WORKER, *MANAGER]:
-            raise ConfigError(
-                f"{path} was trained on features of version {kept['version']}, this is version"
-                f" {VERSION}; train it again"
-            )
-        return levels_of(kept["weights"]), dict(kept["facts"].tolist())
+    """A policy that was kept.
+
+    InputError if the file is not one; ConfigError if it was trained on other features.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            version, names = int(kept["version"]), kept["names"].tolist()
+            weights, facts = kept["weights"].astype(np.float64), dict(kept["facts"].tolist())
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a policy for workflows: {error}") from error
+    if version != VERSION or names != [*WORKER, *MANAGER] or weights.shape != (SIZE,):
+        raise ConfigError(
+            f"{path.name} was trained on features of version {version}, this is version {VERSION}: "
+            "train it again with `headway train scheduler --algo hierarchical`"
+        )
+    if not np.isfinite(weights).all():
+        raise InputError(f"{path} holds weights that are not numbers")
+    return levels_of(weights), facts
 
 
 @bare

@@ -23,8 +23,8 @@ longest path; executors that work for it or will; its free ones; work it came wi
 left with all executors over that with the fewest; what is left at least takes, on any number."""
 STAGE: Final = ("tasks", "mean_s", "path_s", "is_ready", "tail_s", "swells", "wait_s")
 """Columns of a stage: tasks that nobody is meant for; expected duration of one; expected work from
-it to the end; whether it may start now; that path without the stage itself; log of a task's duration
-with all executors over that with the fewest; until its parents are expected to have ended."""
+it to the end; whether it may start now; that path without the stage itself; log of a task's
+duration with all executors over that with the fewest; until its parents are expected to end."""
 AGE_S, LEFT_S, PATH_S, BUSY, LOCAL, TOTAL_S, SWELLS, FLOOR_S = range(len(JOB))
 TASKS, MEAN_S, STAGE_PATH_S, IS_READY, TAIL_S, STAGE_SWELLS, WAIT_S = range(len(STAGE))
 JOBS, STAGES, FREE, EXECUTORS = range(4)

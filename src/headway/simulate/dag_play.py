@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headway.schedule.compiled import bare, compiled
-from headway.schedule.dag_network import MANAGER, Levels, choose_by_levels
+from headway.schedule.dag_features import MANAGER
+from headway.schedule.dag_network import Levels, choose_by_levels
 from headway.schedule.dag_rules import Rule, choose_by_rule
 from headway.schedule.dag_view import (
     AGE_S,
@@ -23,8 +24,8 @@ from headway.schedule.dag_view import (
     MEAN_S,
     PATH_S,
     STAGE_PATH_S,
-    STAGES,
     STAGE_SWELLS,
+    STAGES,
     SWELLS,
     TAIL_S,
     TASKS,
@@ -133,9 +134,7 @@ def _look_at_stage(cluster: Cluster, view: View, stage: int, m: int, level: int)
     view.stages[m, TAIL_S] = tail_s
     view.stages[m, STAGE_PATH_S] = tail_s + mean_s * (tasks - cluster.started[stage])
     view.stages[m, IS_READY] = 1.0 if cluster.waits[stage] == 0 else 0.0
-    view.stages[m, STAGE_SWELLS] = math.log(
-        catalog.level_s[kind, level] / catalog.level_s[kind, 0]
-    )
+    view.stages[m, STAGE_SWELLS] = math.log(catalog.level_s[kind, level] / catalog.level_s[kind, 0])
     view.stages[m, WAIT_S] = 0.0
     if cluster.waits[stage] > 0:
         view.stages[m, WAIT_S] = max(cluster.ready_s[stage] - cluster.now_s[0], 0.0)

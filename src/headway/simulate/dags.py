@@ -84,10 +84,11 @@ def cluster_of(catalog: Catalog, arrivals: Arrivals, executors: int, seed: int) 
         catalog, arrivals, np.array([seed]), stage_at, stage_job, stage_kind,
         np.zeros(s, np.int64), np.zeros(s, np.int64), np.zeros(s, np.int64),
         catalog.parents[stage_kind], catalog.parents[stage_kind], np.zeros(s),
-        stage_at[1:] - stage_at[:-1], catalog.work_s[arrivals.kind], np.zeros(n, np.int64), np.zeros(n, np.int64),
-        np.full(n, np.nan), np.empty(n, np.int64), np.zeros(executors, np.int64),
-        np.full(executors, -1), np.full(executors, -1), np.full(executors, -1),
-        heap_of(executors), np.zeros(1), np.zeros(1), np.array([0, executors, 0, 0]),
+        stage_at[1:] - stage_at[:-1], catalog.work_s[arrivals.kind], np.zeros(n, np.int64),
+        np.zeros(n, np.int64), np.full(n, np.nan), np.empty(n, np.int64),
+        np.zeros(executors, np.int64), np.full(executors, -1), np.full(executors, -1),
+        np.full(executors, -1), heap_of(executors), np.zeros(1), np.zeros(1),
+        np.array([0, executors, 0, 0]),
     )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ baseline is for: what luck of the arrivals does to the return cancels.
 
     start    a rule: equal shares of the executors, the least work left first
     return   minus the log of mean completion time over that of the same rule, mean over arrivals
-    choice   the mean that was best on validation arrivals, which no generation draws
+    choice   the mean, or running mean of means, that was best on validation arrivals, which no
+             generation draws
 
 Every generation draws from its own seed, so that a run that is resumed ends as one that was not.
 Source: Wierstra et al. (2014), "Natural evolution strategies", section 3.5, ranks as its table 1;
@@ -26,10 +27,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.errors import ConfigError
+from headway.schedule.dag_features import MANAGER, WORKER
 from headway.schedule.dag_network import (
-    MANAGER,
     SIZE,
-    WORKER,
     Levels,
     flat,
     levels_of,
@@ -52,6 +52,7 @@ PAIRS: Final = 8  # of policies in a generation
 MEET: Final = 2  # sequences of arrivals that all of a generation meet
 JOBS: Final = 120  # of a sequence
 LOADS: Final = (0.7, 1.1)  # of the interval between arrivals, drawn for every sequence
+KEPT: Final = 0.85  # of the running mean of means, each generation
 CHECKED: Final = 10  # generations between looks at the validation arrivals
 VALIDATION: Final = 12  # sequences of arrivals
 SPREAD: Final = 0.12  # of a manager's weight at the start, over the size of its feature
@@ -78,39 +79,48 @@ class Setting:
 @dataclass(slots=True)
 class Trained:
     """Weights (SIZE,) and how they came about; a row of the curve has generation, decisions,
-    cpu_s, train and validation (mean log ratio to the rule, lower is better).
+    took_s, train and validation (mean log ratio to the rule, lower is better).
     """
 
     weights: Floats
-    curve: list[Row] = field(default_factory=list)
+    curve: list[Row]
+    decisions: int
 
 
 def train(
-    setting: Setting, seed: int, minutes: float = 20.0, generations: int = 1 << 30, *,
-    keep: Path | None = None, threads: int = 2, told: Callable[[Row], None] = lambda row: None,
+    setting: Setting, seed: int, *, minutes: float = 20.0, decisions: int = 1 << 62,
+    generations: int = 1 << 30, keep: Path | None = None, threads: int = 2,
+    clock: Callable[[], float] = time.process_time, told: Callable[[Row], None] = lambda row: None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Trained:  # fmt: skip
-    """Search until `minutes` of processor time or `generations` are over.
+    """Search until minutes (of the clock, which gives seconds), decisions or generations are over.
 
     keep: a file to which the state goes after every look at the validation; where it is there
-    already, the run goes on from it, whose generations and minutes count.
+    already, the run goes on from it, whose generations, decisions and minutes count.
+    told: every look; progress: the share that is done, every generation.
     """
     mean, spread = flat(shares_and_shortest()), start_spread()
     searched = np.flatnonzero(spread)
-    state = State(mean, spread[searched], seed)
+    state = State(mean, mean, spread[searched], seed)
     if keep is not None and keep.exists():
         state = restored(keep, seed)
-    began_s = time.process_time() - state.cpu_s
+    began_s = clock() - state.took_s
+
+    def done() -> float:
+        by_time = state.took_s / (60.0 * minutes) if minutes > 0.0 else 1.0
+        return max(by_time, state.decisions / decisions, state.generation / generations)
+
     with ThreadPoolExecutor(threads) as pool:
         courses = [course_of(setting, (0, i), JOBS) for i in range(VALIDATION)]
-        while state.generation < generations and state.cpu_s < 60.0 * minutes:
+        while done() < 1.0:
             train_ratio = improve(state, setting, searched, pool)
-            state.cpu_s = time.process_time() - began_s
-            is_last = state.generation >= generations or state.cpu_s >= 60.0 * minutes
-            if state.generation % CHECKED == 0 or is_last:
+            state.took_s = clock() - began_s
+            if state.generation % CHECKED == 0 or done() >= 1.0:
                 told(look(state, setting, courses, train_ratio, pool))
                 if keep is not None:
                     save(keep, state)
-    return Trained(state.best, state.curve)
+            progress(min(done(), 1.0))
+    return Trained(state.best, state.curve, state.decisions)
 
 
 @dataclass(slots=True)
@@ -118,11 +128,12 @@ class State:
     """Where a search stands."""
 
     mean: Floats  # (SIZE,)
+    running: Floats  # (SIZE,) mean of means
     spread: Floats  # (d,) of the weights that are searched
     seed: int
     generation: int = 0
     decisions: int = 0
-    cpu_s: float = 0.0
+    took_s: float = 0.0
     best: Floats = field(default_factory=lambda: flat(shares_and_shortest()))
     curve: list[Row] = field(default_factory=list)
 
@@ -141,6 +152,7 @@ def improve(state: State, setting: Setting, searched: Ints, pool: ThreadPoolExec
     worth[np.argsort(ratio, kind="stable")] = _worth_of_ranks(len(noise))
     state.mean = state.mean.copy()
     state.mean[searched] += state.spread * (worth @ noise)
+    state.running = KEPT * state.running + (1.0 - KEPT) * state.mean
     rate = (3.0 + np.log(len(searched))) / (5.0 * np.sqrt(len(searched)))
     state.spread = state.spread * np.exp(0.5 * rate * (worth @ (noise**2 - 1.0)))
     state.decisions += sum(d for _, d in found)
@@ -189,15 +201,19 @@ def look(
     state: State, setting: Setting, courses: list[Course], train_ratio: float,
     pool: ThreadPoolExecutor,
 ) -> Row:  # fmt: skip
-    """Judge the mean on the validation arrivals; keep it if it is the best so far."""
-    levels = levels_of(state.mean)
-    ratios = pool.map(lambda course: ratio_of(setting, levels, [course])[0], courses)
+    """Judge the mean and its running mean on the validation arrivals; keep what is best so far."""
+    judged = []
+    for weights in (state.mean, state.running):
+        levels = levels_of(weights)
+        ratios = pool.map(lambda course, of=levels: ratio_of(setting, of, [course])[0], courses)
+        judged.append((float(np.mean(list(ratios))), weights))
+    ratio, weights = min(judged, key=lambda one: one[0])
     row = {
         "generation": float(state.generation), "decisions": float(state.decisions),
-        "cpu_s": state.cpu_s, "train": train_ratio, "validation": float(np.mean(list(ratios))),
+        "took_s": state.took_s, "train": train_ratio, "validation": ratio,
     }  # fmt: skip
-    if row["validation"] < min((r["validation"] for r in state.curve), default=np.inf):
-        state.best = state.mean
+    if ratio < min((r["validation"] for r in state.curve), default=np.inf):
+        state.best = weights
     state.curve.append(row)
     return row
 
@@ -218,9 +234,9 @@ def save(path: Path, state: State) -> None:
     rows = np.array([[row[name] for name in names] for row in state.curve])
     partial = path.with_suffix(".partial.npz")
     np.savez(
-        partial, mean=state.mean, spread=state.spread, best=state.best, curve=rows,
-        names=np.array(names), numbers=np.array([state.seed, state.generation, state.decisions]),
-        cpu_s=state.cpu_s,
+        partial, mean=state.mean, running=state.running, spread=state.spread, best=state.best,
+        curve=rows, names=np.array(names), took_s=state.took_s,
+        numbers=np.array([state.seed, state.generation, state.decisions]),
     )  # fmt: skip
     partial.replace(path)
 
@@ -229,12 +245,12 @@ def restored(path: Path, seed: int) -> State:
     """The state that was saved; ConfigError if it is of another seed or of other features."""
     with np.load(path) as kept:
         whose, generation, decisions = (int(x) for x in kept["numbers"])
-        if whose != seed or kept["mean"].shape != (SIZE,):
+        if whose != seed or kept["mean"].shape != (SIZE,) or "running" not in kept:
             raise ConfigError(f"{path} is of seed {whose} with {len(kept['mean'])} weights; "
                               "give another path, or the same seed and version")  # fmt: skip
         rows: list[Any] = kept["curve"].tolist()
         curve = [dict(zip(kept["names"].tolist(), row, strict=True)) for row in rows]
         return State(
-            kept["mean"], kept["spread"], seed, generation, decisions, float(kept["cpu_s"]),
-            kept["best"], curve,
+            kept["mean"], kept["running"], kept["spread"], seed, generation, decisions,
+            float(kept["took_s"]), kept["best"], curve,
         )  # fmt: skip

@@ -1,0 +1,153 @@
+"""Training a scheduler of workflows on kinds of them: search, then proof on what it never saw.
+
+Of LEAST_KINDS or more, every HELD_OUT-th kind teaches nothing. The policy is held against the rules
+at their best on other arrivals of what was taught, once with all kinds and once with the kinds that
+were kept apart; it is offered only if it is better in both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from headway.errors import ConfigError, NotEnoughData
+from headway.schedule.dag_network import levels_of, save_levels
+from headway.schedule.dag_rules import RULES
+from headway.simulate.catalog import catalog_of
+from headway.simulate.dag_compare import EXECUTORS, LOAD
+from headway.simulate.dag_tuning import Course, completion_s, load_interval_s, tuned_rules
+from headway.train.hierarchical import VALIDATION, Setting, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from headway.observe.workflows import Workflow
+    from headway.schedule.dag_network import Levels
+    from headway.schedule.dag_rules import Rule
+    from headway.simulate.catalog import Catalog
+    from headway.train.hierarchical import Trained
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+LEAST_KINDS: Final = 8  # for some of them to be kept apart
+HELD_OUT: Final = 4
+TUNED_ON: Final = 4  # sequences of arrivals on which rules are tuned
+PROVED_ON: Final = 12
+
+
+def train_workflows(
+    workflows: Sequence[Workflow],
+    out: Path,
+    *,
+    history: str,
+    clock: Callable[[], float],
+    executors: int = 0,
+    minutes: float = 0.0,
+    decisions: int = 0,
+    seed: int = 0,
+    resume: bool = False,
+    progress: Callable[[str, float], None],
+) -> dict[str, Any]:
+    """Learn who gets the executors, write it to `out`; the document of `headway train`.
+
+    Stops after `minutes` or `decisions` of training, one of which must be given; the same seed and
+    decisions give the same weights. executors: 0 = EXECUTORS. With resume, goes on from where an
+    earlier run with the same `out` stopped.
+    """
+    if minutes < 0.0 or decisions < 0 or minutes + decisions == 0.0:
+        raise ConfigError(f"give minutes or decisions of training, got {minutes}, {decisions}")
+    if not workflows:
+        raise NotEnoughData(f"{history} holds no workflow: no task names its parents")
+    executors = executors or EXECUTORS
+    taught, apart = kinds_of(workflows)
+    catalog = catalog_of(workflows)
+    interval_s = load_interval_s(catalog, taught, executors, LOAD)
+    journal = out.with_name(f"{out.name}.hierarchical.npz")
+    if not resume:
+        journal.unlink(missing_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    began_s = clock()
+    trained = train(
+        Setting(catalog, taught, executors, interval_s), seed, minutes=minutes or np.inf,
+        decisions=decisions or 1 << 62, keep=journal, clock=clock,
+        progress=lambda share: progress("Training", share),
+    )  # fmt: skip
+    seconds = clock() - began_s
+    facts = {"algo": "hierarchical", "seed": seed, "decisions": trained.decisions,
+             "trained_on": history, "executors": executors, "kinds": len(taught)}  # fmt: skip
+    save_levels(out, trained.weights, {name: str(fact) for name, fact in facts.items()})
+    proofs = _proofs(catalog, taught, apart, executors, levels_of(trained.weights), progress)
+    is_proved = all(proof["is_proved"] for proof in proofs)
+    return {
+        "algo": "hierarchical", "decisions": trained.decisions, "seconds": seconds,
+        "validation": _validation(trained), "proof": proofs, "policy": str(out),
+        "use": f"learned:{out}" if is_proved else proofs[0]["rule"], "executors": executors,
+    }  # fmt: skip
+
+
+def kinds_of(workflows: Sequence[Workflow]) -> tuple[Ints, Ints]:
+    """Numbers of the kinds that teach, and of those that are kept apart."""
+    numbers = np.arange(len(workflows))
+    is_apart = (numbers % HELD_OUT == HELD_OUT - 1) & (len(workflows) >= LEAST_KINDS)
+    return numbers[~is_apart], numbers[is_apart]
+
+
+def _validation(trained: Trained) -> dict[str, Any]:
+    curve = [[int(row["decisions"]), float(np.exp(row["validation"]))] for row in trained.curve]
+    return {
+        "against": "equal shares, least work first", "of": "mean completion time",
+        "ratio": min(ratio for _, ratio in curve), "windows": VALIDATION, "curve": curve,
+    }  # fmt: skip
+
+
+def _proofs(
+    catalog: Catalog, taught: Ints, apart: Ints, executors: int, levels: Levels,
+    progress: Callable[[str, float], None],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """With all kinds and, if there are such, with those that were kept apart."""
+    progress("Tuning rules", 0.0)
+    seeds: list[tuple[int, ...]] = [(2, i) for i in range(TUNED_ON)]
+    interval_s = load_interval_s(catalog, taught, executors, LOAD)
+    tuning = Course(catalog, taught, interval_s, executors, seeds)
+    rules = {"fair": RULES["fair"]} | tuned_rules(tuning)
+    best = min(rules, key=lambda name: float(completion_s(tuning, rules[name])[0].mean()))
+    seeds = [(5, i) for i in range(PROVED_ON)]
+    proofs: list[dict[str, Any]] = []
+    for name, kinds in (("all", np.sort(np.append(taught, apart))), ("kept apart", apart)):
+        if len(kinds):
+            progress(f"Proving on kinds: {name}", len(proofs) / 2.0)
+            interval_s = load_interval_s(catalog, kinds, executors, LOAD)
+            course = Course(catalog, kinds, interval_s, executors, seeds)
+            proofs.append({"on": name} | proof_of(course, levels, rules, best))
+    return proofs
+
+
+def proof_of(
+    course: Course, levels: Levels, rules: Mapping[str, Rule], best: str
+) -> dict[str, Any]:
+    """A policy against the rule `best` on arrivals that neither was chosen on.
+
+    difference: mean over sequences of the change of mean completion time, below 0 is better, with
+    a paired 95 % interval; rules: the mean completion time (s) of each.
+    """
+    from scipy.stats import t as student
+
+    found = {name: completion_s(course, rule)[0].mean(axis=1) for name, rule in rules.items()}
+    learned = completion_s(course, levels)[0].mean(axis=1)
+    change = learned / found[best] - 1.0
+    n = len(change)
+    half = float(student.ppf(0.975, n - 1) * change.std(ddof=1) / np.sqrt(n))
+    mean = float(change.mean())
+    return {
+        "rule": best, "sequences": n, "jobs": course.jobs, "kinds": len(course.kinds),
+        "interval_s": course.interval_s, "candidate": float(learned.mean()),
+        "incumbent": float(found[best].mean()), "difference": mean,
+        "difference_low_95": mean - half, "difference_high_95": mean + half,
+        "worst_sequence": float(change.max()), "is_proved": mean + half < 0.0,
+        "rules": {name: float(times.mean()) for name, times in found.items()},
+    }  # fmt: skip
