@@ -158,6 +158,7 @@ def test_ctrl_c_is_one_sentence_and_the_next_run_continues(tmp_path):
 def test_histories_without_workflows_have_no_scheduler_of_workflows(trace, tmp_path):
     simulated = headway("simulate", trace, "--policy", "fair", cwd=tmp_path)
     assert "no task names its parents" in refused(simulated)
+    refused(headway("simulate", trace, "--policy", "fair", "--backfill", "easy", cwd=tmp_path))
     options = ("--algo", "hierarchical", "--minutes", "1")
     trained = headway("train", "scheduler", trace, *options, cwd=tmp_path)
     assert "no task names its parents" in refused(trained)

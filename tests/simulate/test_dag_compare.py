@@ -59,6 +59,9 @@ def test_a_policy_for_other_histories_is_refused(workflows):
         play(workflows, ["saf"])
     with pytest.raises(NotEnoughData, match="parents"):
         play([], ["fair"])
+    for options in ({"executors": -1}, {"executors": 10**9}, {"jobs": -1}):
+        with pytest.raises(ConfigError, match="must be in 1..10,000"):
+            play(workflows, ["fair"], **options)
 
 
 def test_a_load_is_expected_work_over_executors():

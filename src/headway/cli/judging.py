@@ -28,6 +28,7 @@ from headway.cli.options import (
     prices_of,
     store_of,
 )
+from headway.errors import ConfigError
 
 
 def import_(
@@ -119,6 +120,8 @@ def simulate(
     from headway.simulate.dag_compare import is_for_workflows, play_workflows
 
     if is_tpch(trace) or is_for_workflows(names(policy)):
+        if start or prefer or backfill or (runtimes, protocol) != ("requested", "whole"):
+            raise ConfigError("workflows are simulated with policy, procs, jobs, format, map alone")
         with progress_bars() as progress:
             kinds = workflows_of([trace], progress, format=format, column_map=columns(map))
             rows = play_workflows(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 EXECUTORS: Final = 50
 LOAD: Final = 0.9  # expected work that arrives, as a share of all executors
 SEQUENCES: Final = 8
+MOST: Final = 10_000  # executors, and jobs of a sequence
 
 
 def play_workflows(
@@ -44,7 +45,9 @@ def play_workflows(
         raise NotEnoughData("these policies schedule workflows, but no task names its parents")
     names = list(RULES) if "all" in policies else list(policies)
     choosers = {name: _chooser(name) for name in names}
-    catalog, executors = catalog_of(workflows), executors or EXECUTORS
+    catalog, executors = catalog_of(workflows), executors_of(executors)
+    if not 0 <= jobs <= MOST:
+        raise ConfigError(f"jobs must be in 1..{MOST:,}, or 0 for 200, got {jobs}")
     kinds = np.arange(len(workflows))
     interval_s = load_interval_s(catalog, kinds, executors, LOAD)
     seeds = [(4, i) for i in range(SEQUENCES)]
@@ -64,6 +67,13 @@ def play_workflows(
             "executors": executors, "interval_s": interval_s, "jobs_per_s": found_s.size / took_s,
         })  # fmt: skip
     return rows
+
+
+def executors_of(executors: int) -> int:
+    """How many executors a cluster of workflows has: 0 = EXECUTORS."""
+    if not 0 <= executors <= MOST:
+        raise ConfigError(f"procs must be in 1..{MOST:,}, or 0 for {EXECUTORS}, got {executors}")
+    return executors or EXECUTORS
 
 
 def is_for_workflows(policies: Sequence[str]) -> bool:

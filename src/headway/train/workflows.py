@@ -15,7 +15,7 @@ from headway.errors import ConfigError, NotEnoughData
 from headway.schedule.dag_network import levels_of, save_levels
 from headway.schedule.dag_rules import RULES
 from headway.simulate.catalog import catalog_of
-from headway.simulate.dag_compare import EXECUTORS, LOAD
+from headway.simulate.dag_compare import LOAD, executors_of
 from headway.simulate.dag_tuning import Course, completion_s, load_interval_s, tuned_rules
 from headway.train.hierarchical import VALIDATION, Setting, train
 
@@ -63,7 +63,7 @@ def train_workflows(
         raise ConfigError(f"give minutes or decisions of training, got {minutes}, {decisions}")
     if not workflows:
         raise NotEnoughData(f"{history} holds no workflow: no task names its parents")
-    executors = executors or EXECUTORS
+    executors = executors_of(executors)
     taught, apart = kinds_of(workflows)
     catalog = catalog_of(workflows)
     interval_s = load_interval_s(catalog, taught, executors, LOAD)
