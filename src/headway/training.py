@@ -94,8 +94,8 @@ def train_scheduler(
     same `out` stopped.
     """
     if algo not in ALGORITHMS:
-        known = ", ".join([*ALGORITHMS, "hierarchical"])
-        raise ConfigError(f"algo must be one of {known}, got {algo!r}")
+        names = ", ".join([*ALGORITHMS, "hierarchical"])
+        raise ConfigError(f"algo must be one of {names}, got {algo!r}")
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
     longest = LONGEST_OF.get(algo, SHORT)
