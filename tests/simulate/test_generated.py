@@ -1,6 +1,6 @@
 import numpy as np
 
-from headway.simulate.generated import LOADS, generated, workload_of
+from headway.simulate.generated import LOADS, generated, predicted_course, workload_of
 
 
 def test_courses_take_the_mixes_by_turns_and_have_windows_that_fit():
@@ -34,3 +34,18 @@ def test_the_same_seed_gives_the_same_courses():
     )
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.jobs.submit_s, other.jobs.submit_s)
+
+
+def test_predictions_err_and_requests_exceed_what_is_needed():
+    rng = np.random.default_rng(0)
+    workload = workload_of(rng, "all", 2000, 64)
+    course = predicted_course(rng, workload, 100, apart=50)
+    jobs = course.jobs
+    assert (jobs.limit_s > jobs.runtime_s).all()
+    assert ((jobs.order_s >= 1.0) & (jobs.order_s <= jobs.backfill_s)).all()
+    assert (jobs.backfill_s <= jobs.limit_s).all()
+    off = np.log(jobs.order_s / jobs.runtime_s)
+    assert 0.1 < off.std() < 2.0
+    covered = (jobs.runtime_s <= jobs.backfill_s).mean()
+    assert 0.7 < covered < 0.9  # the quantile, and requests that are never too short
+    assert course.windows.tolist() == list(range(0, 1901, 50))

@@ -12,7 +12,7 @@ from headway.simulate.lublin import lublin
 from headway.train import ppo_weights
 from headway.train.judge import judge_of
 from headway.train.ppo_weights import train_ppo_weights
-from headway.train.rivals import RIVALS, TRUSTED, rival_starts
+from headway.train.rivals import RIVALS, TRUSTED, costs, rival_starts
 from headway.train.steering import log_slowdown, ratio, search_constant
 
 pytest.importorskip("torch")
@@ -146,7 +146,7 @@ def test_rewards_of_a_window_sum_to_what_was_saved(courses):
     window = judge.windows(courses[1], JOBS)[0]
     starts = list(rival_starts(window, ("saf", "wfp3"), ("request",)).values())
     at_s = np.array([-1.0])
-    costs = [ppo_weights._costs(window, start_s, at_s) for start_s in starts]
+    costs = [costs(window, start_s, at_s) for start_s in starts]
     assert costs[0][0] == 0.0
     waited = (starts[0] - window.jobs.submit_s) / np.maximum(window.jobs.runtime_s, 10.0)
     assert costs[0][-1] == pytest.approx(waited.sum())

@@ -20,6 +20,9 @@ MIXES: Final = ("all", "separate")
 """The model's parameters of all jobs; those of batch and interactive jobs, as two streams."""
 LOADS: Final = (0.7, 1.3)  # offered load of the mix "all"; stretch of arrivals of the other
 APART: Final = 32  # tasks between the first tasks of two windows
+ASKED: Final = (1.0, 0.8)  # mean and deviation of ln (request / runtime), of which the size counts
+SPREADS: Final = (-0.5, 0.4)  # the same of ln of the deviation of ln (predicted / runtime)
+UPPER: Final = 0.674  # deviations up to the 75 % quantile
 
 
 def generated(
@@ -67,3 +70,19 @@ def requested_course(workload: Workload, window: int) -> Course:
     """A course in which nothing is predicted: policies are told what was requested."""
     first: NDArray[np.int64] = np.arange(0, len(workload) - window + 1, APART)
     return course_of(workload, workload.requested_s, workload.requested_s, first)
+
+
+def predicted_course(
+    rng: np.random.Generator, workload: Workload, window: int, apart: int = APART
+) -> Course:
+    """A course whose users ask for about three times what they need, and whose runtimes are
+    predicted with an error, the same in all of it, that is drawn; backfilling is told the 75 %
+    quantile of the prediction. Neither is below a second or above the request.
+    """
+    n, (mean, deviation) = len(workload), ASKED
+    asked_s = workload.runtime_s * np.exp(np.abs(rng.normal(mean, deviation, n))) + 60.0
+    spread = np.exp(rng.normal(*SPREADS))
+    value_s = np.clip(workload.runtime_s * np.exp(rng.normal(0.0, spread, n)), 1.0, asked_s)
+    upper_s = np.minimum(value_s * np.exp(UPPER * spread), asked_s)
+    first: NDArray[np.int64] = np.arange(0, n - window + 1, apart)
+    return course_of(replace(workload, requested_s=asked_s), value_s, upper_s, first)

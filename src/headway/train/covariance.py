@@ -20,7 +20,7 @@ from headway.errors import ConfigError
 from headway.schedule.network import SIZE
 from headway.schedule.observation import FEATURES
 from headway.train.journal import keep, resumed
-from headway.train.judge import DULL, judge_of
+from headway.train.judge import Windows, judge_of
 from headway.train.trained import Trained
 
 if TYPE_CHECKING:
@@ -112,14 +112,15 @@ def evolve(
     play: the log of the mean slowdown of a window at a point, and the decisions made.
     """
     judged = judge.windows(validation, jobs)
+    windows = Windows(judge, courses, jobs)
     state, curve = _resumed(resume, seed, start)
     if not curve:
         _validate(state, play, judged, curve)
     while state.decisions < decisions:
         rng = np.random.default_rng([seed, state.generation])
-        windows, made = drawn(rng, judge, courses, jobs, WINDOWS)
+        places, made = windows.draw(rng, WINDOWS)
         state.decisions += made
-        _generation(state, play, windows, rng)
+        _generation(state, play, [windows.at(place) for place in places], rng)
         if state.generation % EVERY == 0:
             _validate(state, play, judged, curve)
             keep(resume, seed, curve, _arrays(state))
@@ -143,25 +144,6 @@ def weights_of(names: Sequence[str], weighed: Floats) -> Floats:
     scale = np.array([NAMES[name] for name in names])
     weights[[FEATURES.index(name) for name in names]] = weighed * scale
     return weights
-
-
-def drawn(
-    rng: np.random.Generator, judge: Judge, courses: Sequence[Course], jobs: int, many: int
-) -> tuple[list[Window], int]:
-    """Windows, the courses by turns, dull ones only where many draws found no other; and the
-    decisions that it took to tell.
-    """
-    found: list[Window] = []
-    first, decisions = int(rng.integers(len(courses))), 0
-    for tries in range(10 * many):
-        course = courses[(first + tries) % len(courses)]
-        window, made = judge.window(course, int(rng.choice(course.windows)), jobs)
-        decisions += made
-        if window.usual > np.log(DULL) or tries >= 9 * many:
-            found.append(window)
-        if len(found) == many:
-            break
-    return found, decisions
 
 
 def _generation(

@@ -89,6 +89,39 @@ class Judge:
         return float(np.exp(np.mean(logs)))
 
 
+class Windows:
+    """Windows to learn from, drawn again and again; what is usual in each is found once."""
+
+    def __init__(self, judge: Judge, courses: Sequence[Course], jobs: int) -> None:
+        """Windows of `jobs` tasks of some courses."""
+        self._judge, self._courses, self._jobs = judge, list(courses), jobs
+        self._known: dict[tuple[int, int], tuple[Window, int]] = {}
+
+    def draw(self, rng: np.random.Generator, many: int) -> tuple[list[tuple[int, int]], int]:
+        """Places of windows (course, first task), the courses by turns; dull ones only where many
+        draws found no other. The decisions that it takes to tell, counted at each draw.
+        """
+        found: list[tuple[int, int]] = []
+        first, decisions = int(rng.integers(len(self._courses))), 0
+        for tries in range(10 * many):
+            number = (first + tries) % len(self._courses)
+            place = number, int(rng.choice(self._courses[number].windows))
+            window = self.at(place)
+            decisions += self._known[place][1]
+            if window.usual > np.log(DULL) or tries >= 9 * many:
+                found.append(place)
+            if len(found) == many:
+                break
+        return found, decisions
+
+    def at(self, place: tuple[int, int]) -> Window:
+        """The window of a place."""
+        if place not in self._known:
+            course = self._courses[place[0]]
+            self._known[place] = self._judge.window(course, place[1], self._jobs)
+        return self._known[place][0]
+
+
 def judge_of(mode: int, *courses: Sequence[Course]) -> Judge:
     """A judge for some courses."""
     codes = [int(one.siblings.user.max(initial=0)) for some in courses for one in some]

@@ -24,12 +24,11 @@ from headway.errors import ConfigError
 from headway.predict.neural import one_thread
 from headway.schedule.controller import ACTIONS, HIDDEN, REACH, STATE, Controller, controller_of
 from headway.schedule.network import flat
-from headway.simulate.batch import FLOOR_S
 from headway.simulate.steered import steps_of
-from headway.train.covariance import CHILDREN, WINDOWS, drawn
+from headway.train.covariance import CHILDREN, WINDOWS
 from headway.train.journal import keep, put, resumed, tensors
-from headway.train.judge import judge_of
-from headway.train.rivals import rival_starts
+from headway.train.judge import Windows, judge_of
+from headway.train.rivals import best_rival, costs
 from headway.train.steering import ratio, search_constant, steered, watched
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from headway.train.trained import Trained
 
     Floats = NDArray[np.float64]
+    Rules = dict[tuple[int, int], Floats]
 
 SEARCHED: Final = 0.3  # of the decisions, made by evolution
 PLAYED: Final = 8  # windows of an iteration
@@ -171,15 +171,17 @@ def train_ppo_weights(
         return found  # it was stopped, and goes on another time
     judge = judge_of(mode, courses, validation)
     judged = judge.windows(validation, jobs)
-    seen = _states(judge, courses, jobs, found.controller, seed)
+    windows = Windows(judge, courses, jobs)
+    seen = _states(judge, windows, found.controller, seed)
     learner, curve = learner_of(seed, found.controller, seen), list(found.curve)
     best, made = found.controller, found.decisions
     if kept := resumed(resume, seed, {"mean", "best", "made", *tensors(*learner.optimizers)}):
         arrays, curve = kept
         put(arrays, *learner.optimizers)
         learner.mean, best, made = arrays["mean"], arrays["best"], int(arrays["made"])
+    rules: Rules = {}
     while made < decisions:
-        made += _round(learner, judge, courses, jobs, np.random.default_rng([seed, made]))
+        made += _round(learner, judge, windows, rules, np.random.default_rng([seed, made]))
         curve.append((made, ratio(judge, learner.mean, judged)))
         if curve[-1][1] <= min(value for _, value in curve):
             best = learner.mean.copy()
@@ -190,28 +192,30 @@ def train_ppo_weights(
     return steered(best, made, curve)
 
 
-def _states(
-    judge: Judge, courses: Sequence[Course], jobs: int, numbers: Floats, seed: int
-) -> tuple[Floats, Floats]:
+def _states(judge: Judge, windows: Windows, numbers: Floats, seed: int) -> tuple[Floats, Floats]:
     """Mean and deviation (STATE,) of what a controller sees in some windows."""
-    windows, _ = drawn(np.random.default_rng(seed), judge, courses, jobs, 4 * PLAYED)
+    places, _ = windows.draw(np.random.default_rng(seed), 4 * PLAYED)
     seen = []
-    for window in windows:
+    for place in places:
         steps = steps_of(np.zeros((ROOM, len(ACTIONS))))
-        _, _, controls = watched(judge, numbers, window, steps)
+        _, _, controls = watched(judge, numbers, windows.at(place), steps)
         seen.append(steps.state[: min(controls, ROOM)])
     states = np.concatenate(seen)
     return states.mean(axis=0), np.maximum(states.std(axis=0), 0.01)
 
 
 def _round(
-    learner: Learner, judge: Judge, courses: Sequence[Course], jobs: int, rng: np.random.Generator
+    learner: Learner, judge: Judge, windows: Windows, rules: Rules, rng: np.random.Generator
 ) -> int:
-    """Play and learn by turns; how many decisions were made."""
+    """Play and learn by turns; how many decisions were made. What the best rules do is kept."""
     decisions = 0
     for _ in range(ITERATIONS):
-        windows, made = drawn(rng, judge, courses, jobs, PLAYED)
-        seen, played = gather(learner, judge, windows, rng)
+        places, made = windows.draw(rng, PLAYED)
+        for place in places:
+            if place not in rules:
+                rules[place] = best_rival(windows.at(place))
+        drawn = [(windows.at(place), rules[place]) for place in places]
+        seen, played = gather(learner, judge, drawn, rng)
         decisions += made + played
         _learn(seen, learner, rng)
         learner.mean = KEPT * learner.mean + (1.0 - KEPT) * learner.numbers()
@@ -219,22 +223,27 @@ def _round(
 
 
 def gather(
-    learner: Learner, judge: Judge, windows: Sequence[Window], rng: np.random.Generator
+    learner: Learner,
+    judge: Judge,
+    drawn: Sequence[tuple[Window, Floats]],
+    rng: np.random.Generator,
 ) -> tuple[Experience, int]:
-    """Play each window REPLICAS times with shaken answers; what came of it, decisions made."""
+    """Play each window REPLICAS times with shaken answers; what came of it, decisions made.
+
+    drawn: windows, and the start of each of their tasks (n,) under a rule.
+    """
     numbers, shaken, decisions = learner.numbers(), learner.shaken(), 0
     parts = []
-    for window in windows:
-        rule_s = min(rival_starts(window).values(), key=lambda start_s: _costs(window, start_s)[0])
-        drawn_noise = shaken * rng.normal(size=(REPLICAS // 2, ROOM, len(ACTIONS)))
+    for window, rule_s in drawn:
+        noise = shaken * rng.normal(size=(REPLICAS // 2, ROOM, len(ACTIONS)))
         group = []
-        for noise in np.concatenate([drawn_noise, -drawn_noise]):
-            steps = steps_of(noise)
+        for one in np.concatenate([noise, -noise]):
+            steps = steps_of(one)
             start_s, made, controls = watched(judge, numbers, window, steps)
             decisions += made
             group.append(_came(learner, window, rule_s, start_s, steps, min(controls, ROOM)))
-        usual = np.concatenate([one.advantage for one in group]).mean()
-        parts += [one._replace(advantage=one.advantage - usual) for one in group]
+        usual = np.concatenate([came.advantage for came in group]).mean()
+        parts += [came._replace(advantage=came.advantage - usual) for came in group]
     seen = Experience(*(np.concatenate(field) for field in zip(*parts, strict=True)))
     advantage = np.clip(seen.advantage / (seen.advantage.std() + 1e-8), -4.0, 4.0)
     return seen._replace(advantage=advantage), decisions
@@ -247,9 +256,9 @@ def _came(
     import torch
 
     at_s, state = steps.at_s[:controls], steps.state[:controls]
-    whole = max(_costs(window, rule_s)[0], 1.0)
-    rule = np.diff(_costs(window, rule_s, at_s)) / whole
-    mine = np.diff(_costs(window, start_s, at_s)) / whole
+    whole = max(costs(window, rule_s)[0], 1.0)
+    rule = np.diff(costs(window, rule_s, at_s)) / whole
+    mine = np.diff(costs(window, start_s, at_s)) / whole
     rewards, expected = PAID * (rule - mine), np.zeros(controls)
     ahead = 0.0
     for step in range(controls - 1, -1, -1):
@@ -266,15 +275,6 @@ def _came(
     with torch.no_grad():
         answer = learner.answers(scaled).numpy() + steps.noise[:controls]
     return Experience(state, expected, answer, found, found + values)
-
-
-def _costs(window: Window, start_s: Floats, at_s: Floats | None = None) -> Floats:
-    """What waiting has cost by some moments (t,) and in all, (t + 1,); seconds over runtime."""
-    jobs = window.jobs
-    until_s = np.append([] if at_s is None else at_s, np.inf)[:, None]
-    waited_s = np.maximum(np.minimum(start_s, until_s) - jobs.submit_s, 0.0)
-    costs: Floats = (waited_s / np.maximum(jobs.runtime_s, FLOOR_S)).sum(axis=1)
-    return costs
 
 
 def _values(learner: Learner, scaled: Any, expected: Floats) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headway.schedule.rules import order_by, rule_named
+from headway.simulate.batch import FLOOR_S
 from headway.simulate.kernel import simulate
 from headway.simulate.workload import Workload
 
@@ -44,3 +45,18 @@ def rival_starts(
                 workload, order, jobs.reserve_s, backfill_s=backfill_s[kind]
             )
     return found
+
+
+def costs(window: Window, start_s: Floats, at_s: Sequence[float] | Floats = ()) -> Floats:
+    """What waiting has cost by some moments (t,), and in all, (t + 1,): seconds over runtime."""
+    jobs = window.jobs
+    until_s = np.append(at_s, np.inf)[:, None]
+    waited_s = np.maximum(np.minimum(start_s, until_s) - jobs.submit_s, 0.0)
+    paid: Floats = (waited_s / np.maximum(jobs.runtime_s, FLOOR_S)).sum(axis=1)
+    return paid
+
+
+def best_rival(window: Window) -> Floats:
+    """Start of each task (n,) under the standard rule under which waiting costs least."""
+    starts = rival_starts(window).values()
+    return min(starts, key=lambda start_s: float(costs(window, start_s)[0]))
