@@ -7,10 +7,11 @@ import pytest
 from headway.errors import ConfigError
 from headway.protocols import Preferences
 from headway.records import ClusterState, Estimate, Task
+from headway.schedule import controller
 from headway.schedule.easy import EasyPolicy
 from headway.schedule.learned import Learned
 from headway.schedule.learned_policy import LearnedPolicy
-from headway.schedule.network import SIZE, smallest_area_first
+from headway.schedule.network import SIZE, flat, smallest_area_first
 
 NOW_S = 100_000.0
 
@@ -130,3 +131,61 @@ def test_preferences_are_heard_at_each_decision():
     assert ids(policy.decide(seen, Preferences(slowdown=0.0, utilisation=1.0))) == ["2"]
     with pytest.raises(ConfigError, match="slowdown"):
         policy.decide(seen, Preferences())
+
+
+def steered(numbers):
+    """A policy whose controller answers with these numbers."""
+    return replace(learned(smallest_area_first()), controller=numbers)
+
+
+def right():
+    """Errors of predictions that were right."""
+    return 0.0, 0.0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_controller_that_never_moves_decides_as_its_order_does(seed):
+    rng = np.random.default_rng(seed)
+    queued = [task(i, cpus=float(rng.integers(1, 7))) for i in range(20)]
+    running = [task(90, cpus=5.0, started_s=NOW_S - 100.0)]
+    seen = state(queued, running, total=12.0, predicted_s=rng.uniform(10.0, 3600.0, 21))
+    policy = LearnedPolicy(steered(controller.constant(controller.smallest_area())), ended=right)
+    assert ids(decide(policy, seen)) == ids(
+        decide(LearnedPolicy(learned(smallest_area_first())), seen)
+    )
+
+
+def test_a_controller_turns_the_order_round_when_predictions_were_wrong():
+    part = controller.controller_of(controller.constant(controller.smallest_area()))
+    part.first[controller.STATE.index("bias"), 0] = 10.0
+    part.last[0, :] = np.where(part.centre == -1.0, 2.0, 0.0) / controller.REACH
+    policy = steered(flat(part))
+    queued = [task(1, cpus=4.0), task(2, cpus=5.0)]
+    seen = state(queued, predicted_s=[60.0, 60.0])
+    assert ids(decide(LearnedPolicy(policy, ended=right), seen)) == ["1"]
+    assert ids(decide(LearnedPolicy(policy, ended=lambda: (1.0, 1.0)), seen)) == ["2"]
+
+
+def test_more_safety_lets_fewer_go_before_the_head():
+    queued = [task(0, cpus=8.0, limit_s=60.0), task(1, cpus=1.0, limit_s=7200.0)]
+    running = [task(9, cpus=7.0, limit_s=1000.0, started_s=NOW_S)]
+    seen = state(queued, running, predicted_s=[1.0, 500.0, 900.0])
+    spread = seen.estimates["runtime_s"]
+    spread.quantiles[:, 1] *= 1.2
+    started = []
+    for safety in (1.0, 10.0):
+        actions = controller.smallest_area()
+        actions[-1] = safety
+        policy = LearnedPolicy(steered(controller.constant(actions)), ended=right)
+        started.append(ids(decide(policy, seen)))
+    assert started == [["1"], []]
+
+
+def test_a_controller_needs_to_be_told_what_ended():
+    with pytest.raises(ConfigError, match="errors of predictions"):
+        LearnedPolicy(steered(controller.constant(controller.smallest_area())))
+
+
+def test_a_controller_has_nothing_to_say_of_an_empty_queue():
+    policy = LearnedPolicy(steered(controller.constant(controller.smallest_area())), ended=right)
+    assert decide(policy, state([])) == []

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from headway.schedule.compiled import bare
+from headway.schedule.compiled import bare, compiled
+from headway.schedule.network import SIZE as NETWORK
 from headway.schedule.network import split
-from headway.schedule.observation import FEATURES, View, observe_all, observe_task
+from headway.schedule.observation import COMMON, FEATURES, View, observe_all, observe_task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,6 +102,13 @@ def smallest_area() -> Floats:
     return actions
 
 
+def order_of(actions: Floats) -> Floats:
+    """Weights (network.SIZE,) of the scoring network that orders as actions (ACTIONS,) do."""
+    weights = np.zeros(NETWORK)
+    weights[_PLACES] = actions[: len(PRIORITY)]
+    return weights
+
+
 @bare
 def act(controller: Controller, state: Floats, hidden: Floats, actions: Floats) -> None:
     """Write the actions (ACTIONS,) for a state (STATE,); hidden (HIDDEN,) is written too."""
@@ -167,3 +175,16 @@ def observe_load(
     state[11] = overdue / total
     for i in range(len(recent)):
         state[12 + i] = recent[i]
+
+
+@compiled
+def actions_of(
+    controller: Controller, view: View, k: int, m: int, free: int, total: int, now_s: float,
+    overdue: float, recent: tuple[float, float, float, float],
+) -> Floats:  # fmt: skip
+    """The actions (ACTIONS,) for one moment; arguments as for `observe_load`."""
+    common, state, hidden = np.empty(len(COMMON)), np.empty(len(STATE)), np.empty(HIDDEN)
+    actions = np.empty(len(ACTIONS))
+    observe_load(view, k, m, free, total, now_s, overdue, recent, common, state)
+    act(controller, state, hidden, actions)
+    return actions

@@ -9,13 +9,14 @@ import numpy as np
 
 from headway.errors import ConfigError
 from headway.schedule.compiled import compiled
+from headway.schedule.controller import CONTROL_S, actions_of, controller_of, order_of
 from headway.schedule.learned import BACKFILL_LEVEL
-from headway.schedule.network import FIRST, Network, best_of
+from headway.schedule.network import FIRST, Network, best_of, network_of
 from headway.schedule.observation import COMMON, FEATURES, View, view_of
 from headway.schedule.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,22 +36,33 @@ class LearnedPolicy:
     Room is reserved by requests; a task may jump ahead if the quantile of its prediction that the
     policy was trained with ends before the reservation. A task that has waited longer than
     longest_wait_s goes before all that have not, in order of arrival: no task is left for ever.
-    Memory is allocated at the predicted quantile nearest to coverage.
+    Memory is allocated at the predicted quantile nearest to coverage. Where a controller moves the
+    weights, they are set anew at each decision, from what waits and runs then; what arrived since
+    CONTROL_S and has ended already is not seen.
     """
 
     def __init__(
-        self, learned: Learned, coverage: float = 0.95, longest_wait_s: float = LONGEST_WAIT_S
+        self,
+        learned: Learned,
+        coverage: float = 0.95,
+        longest_wait_s: float = LONGEST_WAIT_S,
+        ended: Callable[[], tuple[float, float]] | None = None,
     ) -> None:
-        """Take a policy that was loaded (see schedule.learned)."""
+        """Take a policy that was loaded (see schedule.learned).
+
+        ended: the last two of controller.STATE, the errors of predictions of tasks that ended
+        lately, which the state of a cluster does not tell; a policy with a controller needs it.
+        """
         if not 0.0 < coverage < 1.0:
             raise ConfigError(f"coverage must be in (0, 1), got {coverage}")
         if not longest_wait_s > 0.0:
             raise ConfigError(f"longest_wait_s must be more than 0, got {longest_wait_s}")
-        if len(learned.controller):
+        if len(learned.controller) and ended is None:
             raise ConfigError(
-                f"{learned.algo} moves its weights by what has ended, which the state of a live "
-                "cluster does not tell: play it with `headway simulate`"
+                f"{learned.algo} moves its weights by the errors of predictions of tasks that "
+                "ended: give it what tells them as `ended`"
             )
+        self._ended = ended
         self._learned, self._coverage = learned, coverage
         self._longest_wait_s = longest_wait_s
         self._made_by = f"learned {learned.algo} seed {learned.seed}"
@@ -61,9 +73,11 @@ class LearnedPolicy:
         Preferences count for a policy that was trained for them: ConfigError for one that it does
         not take.
         """
-        network = self._network(preferences)
         queue = Waiting(state, BACKFILL_LEVEL, self._coverage)
         submitted_s = np.array([task.submitted_s for task in state.queued])
+        network = self._network(preferences)
+        if self._ended is not None and len(self._learned.controller) and state.queued:
+            network = self._steered(queue, submitted_s, self._ended())
         left = list(np.argsort(submitted_s, kind="stable"))
         started: list[int] = []
         while left and any(queue.fits(row) for row in left):
@@ -81,6 +95,20 @@ class LearnedPolicy:
         if learned.objectives:
             learned = learned.preferring({k: v for k, v in asdict(preferences).items() if v})
         return learned.network
+
+    def _steered(self, queue: Waiting, submitted_s: Floats, errors: tuple[float, float]) -> Network:
+        """What scores at this moment; the queue trusts predictions as far as it says."""
+        state, ends, rows = queue.state, sorted(queue.ends), np.arange(len(submitted_s))
+        view = _view(queue, rows, submitted_s, ends)
+        arrived, work_s = queue.arrived(state.at_s - CONTROL_S)
+        offered = work_s / (state.total_cpus * CONTROL_S)
+        recent = (float(np.log1p(arrived) / 5.0), float(np.log1p(offered)), *errors)
+        actions = actions_of(
+            controller_of(self._learned.controller), view, len(rows), len(ends),
+            int(queue.free_cpus), int(state.total_cpus), state.at_s, queue.overdue(), recent,
+        )  # fmt: skip
+        queue.trust(actions[-1])
+        return network_of(order_of(actions))
 
     def _head(self, network: Network, queue: Waiting, left: list[int], submitted_s: Floats) -> int:
         """The task that goes next: the oldest that has waited too long, else the best."""
@@ -128,7 +156,7 @@ def _view(
     view = view_of(len(rows), len(ends), len(codes))
     median_s = np.maximum(queue.median_s[rows], 1.0)
     view.log_runtime[:] = np.log(median_s)
-    view.log_spread[:] = np.log(np.maximum(queue.backfill_s[rows], 1.0) / median_s)
+    view.log_spread[:] = np.log(np.maximum(queue.upper_s[rows], 1.0) / median_s)
     view.log_request[:] = np.log(np.maximum(queue.asked_s[rows], 1.0))
     view.log_procs[:] = np.log(queue.cpus[rows])
     view.procs[:] = queue.cpus[rows]

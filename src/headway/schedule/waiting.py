@@ -28,7 +28,8 @@ class Waiting:
         self.asked_s = np.array([_or(task.limit_s, UNKNOWN_S) for task in state.queued])
         self.cpus = np.array([_cpus(task) for task in state.queued], dtype=np.int64)
         self.median_s = self._runtime_s(0.5)
-        self.backfill_s = self._runtime_s(backfill_level)
+        self.upper_s = self._runtime_s(backfill_level)
+        self.backfill_s = self.upper_s
         self.memory_bytes = self._memory_bytes(coverage)
         self.free_cpus, self._free_bytes = state.free_cpus, state.free_memory_bytes
         self.ends = [
@@ -62,6 +63,27 @@ class Waiting:
             free += cpus
             at_s = max(end_s, self.state.at_s + 1.0)
         return at_s, free - self.cpus[row]
+
+    def trust(self, safety: float) -> None:
+        """Let tasks go before a reservation by their median and so many of its log spreads."""
+        median_s = np.maximum(self.median_s, 1.0)
+        spread = np.log(np.maximum(self.upper_s, 1.0) / median_s)
+        self.backfill_s = np.minimum(median_s * np.exp(safety * spread), self.asked_s)
+
+    def overdue(self) -> float:
+        """Processors of running tasks that have outlived the median of their prediction."""
+        running, at_s = self.state.running, self.state.at_s
+        ran_s = np.array([at_s - _or(task.started_s, at_s) for task in running])
+        cpus = np.array([_cpus(task) for task in running])
+        return float(cpus[ran_s > self._running_s()].sum())
+
+    def arrived(self, since_s: float) -> tuple[int, float]:
+        """Tasks that wait or run and came after a moment, and their predicted processor-seconds."""
+        tasks = [*self.state.queued, *self.state.running]
+        is_new = np.array([task.submitted_s > since_s for task in tasks], np.bool_)
+        cpus = np.array([_cpus(task) for task in tasks])
+        runtime_s = np.concatenate([self.median_s, self._running_s()])
+        return int(is_new.sum()), float((cpus * runtime_s)[is_new].sum())
 
     def ends_by(self, row: int, at_s: float) -> bool:
         """Whether a task that starts now is believed to end by a moment."""
@@ -97,13 +119,21 @@ class Waiting:
             for value, task in zip(predicted, self.state.queued, strict=True)
         ]
 
+    def _running_s(self) -> Floats:
+        """The median of each running task; the request where nothing was predicted."""
+        asked_s = np.array([_or(task.limit_s, UNKNOWN_S) for task in self.state.running])
+        predicted = self._of_all("runtime_s", 0.5)[len(self.state.queued) :]
+        return np.where(np.isfinite(predicted), np.minimum(predicted, asked_s), asked_s)
+
     def _predicted(self, target: str, level: float) -> Floats:
+        return self._of_all(target, level)[: len(self.state.queued)]
+
+    def _of_all(self, target: str, level: float) -> Floats:
+        """A predicted quantile of what waits, then of what runs; NaN = not predicted."""
         estimate = self.state.estimates.get(target)
-        n = len(self.state.queued)
         if estimate is None:
-            return np.full(n, np.nan)
-        column = int(np.argmin(np.abs(estimate.levels - level)))
-        return estimate.quantiles[:n, column]
+            return np.full(len(self.state.queued) + len(self.state.running), np.nan)
+        return estimate.quantiles[:, int(np.argmin(np.abs(estimate.levels - level)))]
 
 
 def _or(value: float | None, otherwise: float) -> float:

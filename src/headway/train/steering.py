@@ -13,14 +13,12 @@ import numpy as np
 from headway.errors import ConfigError
 from headway.schedule.controller import (
     ACTIONS,
-    PRIORITY,
     REACH,
     constant,
     controller_of,
+    order_of,
     smallest_area,
 )
-from headway.schedule.network import SIZE
-from headway.schedule.observation import FEATURES
 from headway.simulate.promises import promises_of
 from headway.simulate.steered import Steps, play_steered, steps_of
 from headway.stats import bounded_slowdown
@@ -68,9 +66,7 @@ def search_constant(
 
 def steered(numbers: Floats, decisions: int, curve: list[tuple[int, float]]) -> Trained:
     """What training a controller gave; the weights beside it are its centre as an order."""
-    weights = np.zeros(SIZE)
-    centre = controller_of(numbers).centre
-    weights[[FEATURES.index(name) for name in PRIORITY]] = centre[: len(PRIORITY)]
+    weights = order_of(controller_of(numbers).centre)
     return Trained(weights=weights, decisions=decisions, curve=curve, controller=numbers)
 
 
