@@ -1,12 +1,15 @@
 """Is a learned order below every untrained rule on RLScheduler's six cells?
 
-    python benchmarks/rlscheduler_cells.py [--seeds 5] [--cells "L-1 none" ..] [--keep FOLDER]
+    python benchmarks/rlscheduler_cells.py [--seeds 5] [--first 5] [--cells "L-1 none" ..]
+                                           [--keep FOLDER]
 
 One linear order for each trace and kind of backfilling, as the published policies were trained,
 found by `train.covariance`: for Lublin-1 and Lublin-2 on generated workloads of the two published
 ways to use the model, for HPC2N on its jobs after the first 10,000 up to 45 % of its time, as they
-came and closer together. Validation: other generated workloads; HPC2N from 45 to 60 % of its time.
-The ten test sequences are looked at once, after all. With a folder, runs go on where they stopped.
+came and closer together. Without backfilling the first few of the order are tried out
+at each decision (`simulate.lookahead`), in training as in the test. Validation: other generated
+workloads; HPC2N from 45 to 60 % of its time. The ten test sequences are looked at once, after all
+training. With a folder, runs go on where they stopped.
 """
 
 from __future__ import annotations
@@ -21,25 +24,26 @@ from pathlib import Path
 import numpy as np
 
 from headway.history import open_traces, tasks_of
-from headway.schedule.network import network_of, smallest_area_first
+from headway.schedule.network import SIZE, network_of, smallest_area_first
 from headway.schedule.observation import FEATURES
 from headway.simulate.compare import SEQUENCE, STARTS
 from headway.simulate.episode import COMMIT, RESERVE
 from headway.simulate.generated import generated, requested_course
+from headway.simulate.lookahead import play_ahead
 from headway.simulate.play import play
 from headway.simulate.workload import workload_from
 from headway.stats import bounded_slowdown
-from headway.train.covariance import search_linear
+from headway.train.covariance import PRICE, search_linear
 
 FOLDER = Path(os.environ.get("HEADWAY_DATA", "../shared/data")) / "scheduling"
 MODES = {"none": COMMIT, "bf": RESERVE}
-CELLS = {  # decisions of training; published RL, best untrained rule, best known offline
-    "L-1 none": (4_850_000, 254.7, 251.5, 212.5),
-    "L-2 none": (4_850_000, 724.5, 635.3, 360.9),
-    "HPC2N none": (2_500_000, 117.0, 97.2, 37.9),
-    "L-1 bf": (4_000_000, 58.6, 53.3, 22.7),
-    "L-2 bf": (2_000_000, 118.8, 90.7, 41.2),
-    "HPC2N bf": (2_000_000, 86.1, 63.7, 17.4),
+CELLS = {  # decisions of training; tried at each; published RL, best untrained, best known offline
+    "L-1 none": (1_200_000, 8, 254.7, 251.5, 212.5),
+    "L-2 none": (1_200_000, 8, 724.5, 635.3, 360.9),
+    "HPC2N none": (1_200_000, 4, 117.0, 97.2, 37.9),
+    "L-1 bf": (4_000_000, 0, 58.6, 53.3, 22.7),
+    "L-2 bf": (1_200_000, 0, 118.8, 90.7, 41.2),
+    "HPC2N bf": (1_200_000, 0, 86.1, 63.7, 17.4),
 }
 MIXES = {"L-1": "all", "L-2": "separate"}
 FIRST_TAUGHT, TAUGHT, CHOSEN = 10_000, 0.45, 0.6  # a job of HPC2N; shares of its time
@@ -87,65 +91,82 @@ def courses(name, jobs, seed):
     return teach, [replace(course, windows=course.windows[::every]) for course in judge]
 
 
-def slowdown(jobs, mode, weights):
+def train(cell, jobs, seed, keep):
+    """One policy of a cell, and the CPU seconds that it took."""
+    decisions, tried, *_ = CELLS[cell]
+    name, kind = cell.split()
+    began = time.process_time()
+    teach, judge = courses(name, jobs, seed)
+    resume = keep / f"{name}-{kind}-{seed}.npz" if keep else None
+    run = search_linear(
+        teach, judge, SEQUENCE, mode=MODES[kind], decisions=decisions, seed=seed, tried=tried,
+        resume=resume,
+    )  # fmt: skip
+    print(f"trained {cell} seed {seed}: {run.decisions}, {run.validation:.3f}", flush=True)
+    return run, time.process_time() - began
+
+
+def slowdown(jobs, mode, weights, tried):
     """The mean over the ten sequences of their mean bounded slowdown."""
     means, course = [], requested_course(jobs, SEQUENCE)
     users = 1 + int(course.siblings.user.max(initial=0))
     for start in STARTS:
         window, siblings = course.window(start, SEQUENCE)
-        start_s, _ = play(window, siblings, users, jobs.total_procs, mode, network_of(weights))
+        played, network = (window, siblings, users, jobs.total_procs, mode), network_of(weights)
+        if tried:
+            start_s, _ = play_ahead(*played, network, tried, float(weights[SIZE]))
+        else:
+            start_s, _ = play(*played, network)
         means.append(bounded_slowdown(start_s - window.submit_s, window.runtime_s).mean())
     return float(np.mean(means))
 
 
-def measure(cell, jobs, seeds, keep):
-    """Train and judge one cell; prints its row, its rules and its curve."""
-    decisions, published, rule, offline = CELLS[cell]
-    name, kind = cell.split()
-    found, runs, began = [], [], time.process_time()
-    for seed in range(seeds):
-        teach, judge = courses(name, jobs, seed)
-        resume = keep / f"{name}-{kind}-{seed}.npz" if keep else None
-        runs.append(
-            search_linear(
-                teach, judge, SEQUENCE, mode=MODES[kind], decisions=decisions, seed=seed,
-                resume=resume,
-            )
-        )  # fmt: skip
-        found.append(slowdown(jobs, MODES[kind], runs[-1].weights))
-    saf = slowdown(jobs, MODES[kind], smallest_area_first())
+def report(cell, jobs, runs, cpu_s):
+    """Print the row of a cell, its rules and its curves."""
+    _, tried, published, rule, offline = CELLS[cell]
+    mode, saf = MODES[cell.split()[1]], smallest_area_first()
+    found = [slowdown(jobs, mode, run.weights, tried) for run in runs]
     each = " ".join(f"{value:.1f}" for value in found)
-    spread = float(np.std(found, ddof=1)) if seeds > 1 else 0.0
+    spread = float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
+    untrained = f"{slowdown(jobs, mode, np.append(saf, PRICE), tried):.1f}" if tried else "-"
     print(
-        f"| {cell} | {published} | {saf:.1f} | {rule} | **{np.mean(found):.1f}** | {spread:.1f} | "
-        f"{each} | {offline} | {max(run.decisions for run in runs) / 1e6:.2f} M | "
-        f"{(time.process_time() - began) / seeds:.0f} |",
-        flush=True,
+        f"| {cell} | {published} | {slowdown(jobs, mode, saf, 0):.1f} | {untrained} | {rule} | "
+        f"**{np.mean(found):.1f}** | {spread:.1f} | {each} | {offline} | "
+        f"{max(run.decisions for run in runs) / 1e6:.2f} M | {np.mean(cpu_s):.0f} |"
     )
-    for seed, run in enumerate(runs):
-        named = zip(FEATURES, run.weights, strict=False)
+    for run in runs:
+        named = zip(
+            (*FEATURES, *["?"] * (SIZE - len(FEATURES)), "price"), run.weights, strict=False
+        )
         order = ", ".join(f"{weight:+.2f} {name}" for name, weight in named if weight)
-        print(f"  seed {seed}: {order}")
-        curve = ", ".join(f"{at / 1e6:.2f} M {value:.3f}" for at, value in run.curve[::2])
-        print(f"    curve on validation, over smallest area first: {curve}", flush=True)
+        curve = ", ".join(f"{at / 1e6:.2f} M {value:.3f}" for at, value in run.curve)
+        print(f"  order: {order}\n    validation, over smallest area first: {curve}", flush=True)
 
 
 def main():
-    """The table, one cell after the other."""
+    """Train all cells with one seed after the other, then the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=5)
     parser.add_argument("--cells", nargs="*", default=list(CELLS))
     parser.add_argument("--keep", type=Path, default=None)
     asked = parser.parse_args()
     scratch = asked.keep or Path(os.environ.get("TMPDIR", "/tmp"))
     scratch.mkdir(parents=True, exist_ok=True)
     traces = {name: workload(name, scratch) for name in {cell.split()[0] for cell in asked.cells}}
+    runs = {
+        (cell, seed): train(cell, traces[cell.split()[0]], seed, asked.keep)
+        for seed in range(asked.first, asked.first + asked.seeds)
+        for cell in asked.cells
+    }
     print(
-        "| cell | RL, published | smallest area first | best untrained rule | learned | spread | "
-        "seeds | offline | decisions | CPU s a seed |\n|---|---|---|---|---|---|---|---|---|---|"
+        "| cell | RL, published | smallest area first | with the same trials | best untrained rule "
+        "| learned | spread | seeds | offline | decisions | CPU s a seed |"
     )
+    print("|---" * 11 + "|")
     for cell in asked.cells:
-        measure(cell, traces[cell.split()[0]], asked.seeds, asked.keep)
+        mine = [run for (of, _), run in runs.items() if of == cell]
+        report(cell, traces[cell.split()[0]], *zip(*mine, strict=True))
 
 
 if __name__ == "__main__":

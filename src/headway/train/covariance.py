@@ -41,6 +41,7 @@ NAMES: Final = {
     "user_running": 0.3, "user_waiting": 0.3,
 }  # fmt: skip
 """Features that are weighed, and how far their weights are shaken at first, over the step."""
+PRICE: Final = 0.2  # of blocking, that a search with trials starts from
 CHILDREN: Final = 12
 WINDOWS: Final = 8  # that each of them plays
 STEP: Final = 0.3
@@ -71,11 +72,14 @@ def search_linear(
     mode: int,
     decisions: int,
     seed: int = 0,
+    tried: int = 0,
     resume: Path | None = None,
     progress: Callable[[float], bool] | None = None,
 ) -> Trained:
     """Weights found on windows of `jobs` tasks of the courses, chosen on windows of others.
 
+    tried > 0: for an order whose first few are tried out before one goes next (simulate.lookahead);
+    the price of blocking is found with it, and is the last of weights (SIZE + 1,).
     Stops before a generation that would begin after `decisions` (those of windows that were drawn
     and found dull counted, those of validation not), or when progress, told the share of them,
     answers False. With a file to resume from, it is written at each validation, and read if it is
@@ -83,8 +87,8 @@ def search_linear(
     """
     if decisions < 1 or not courses or not validation:
         raise ConfigError("search needs courses, validation windows and decisions of at least 1")
-    names = names_for(courses)
-    judge = judge_of(mode, courses, validation)
+    names = names_for(courses) + (["price"] if tried else [])
+    judge = judge_of(mode, courses, validation, tried=tried)
     start = np.array([-1.0 if name in ("log_runtime", "log_procs") else 0.0 for name in names])
     state, curve = evolve(
         start, lambda point, window: judge.play(weights_of(names, point), window),
@@ -139,10 +143,14 @@ def names_for(courses: Sequence[Course]) -> list[str]:
 
 
 def weights_of(names: Sequence[str], weighed: Floats) -> Floats:
-    """Weights (SIZE,) of the network that is the linear rule of a point (n,)."""
-    weights = np.zeros(SIZE)
-    scale = np.array([NAMES[name] for name in names])
-    weights[[FEATURES.index(name) for name in names]] = weighed * scale
+    """Weights (SIZE,) of the network that is the linear rule of a point (n,), the price behind."""
+    is_priced = "price" in names
+    weights = np.zeros(SIZE + is_priced)
+    for name, value in zip(names, weighed, strict=True):
+        if name == "price":
+            weights[-1] = PRICE * np.exp(value)
+        else:
+            weights[FEATURES.index(name)] = value * NAMES[name]
     return weights
 
 

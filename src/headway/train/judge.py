@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from headway.errors import NotEnoughData
-from headway.schedule.network import network_of, smallest_area_first
+from headway.schedule.network import SIZE, network_of, smallest_area_first
 from headway.schedule.objectives import Schedule, slowdown
+from headway.simulate.lookahead import play_ahead
 from headway.simulate.play import play
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Plays windows with a kind of backfilling (modes of `episode`); users: how many codes."""
+    """Plays windows with a kind of backfilling (modes of `episode`); users: how many codes.
+
+    tried: how many are tried out before one goes next, by weights that hold a price (SIZE + 1,).
+    """
 
     mode: int
     users: int
+    tried: int = 0
 
     def window(self, course: Course, first: int, jobs: int) -> tuple[Window, int]:
         """A window of a course, and the decisions that it took to know what is usual there."""
@@ -75,9 +80,12 @@ class Judge:
     def schedule(self, weights: Floats, window: Window) -> tuple[Schedule, int]:
         """When each task of a window starts under some weights, decisions made."""
         jobs, user = window.jobs, window.siblings.user
-        start_s, made = play(
-            jobs, window.siblings, self.users, window.total_procs, self.mode, network_of(weights)
-        )
+        played = jobs, window.siblings, self.users, window.total_procs, self.mode
+        if len(weights) > SIZE:
+            network, price = network_of(weights[:SIZE]), float(weights[SIZE])
+            start_s, made = play_ahead(*played, network, self.tried, price)
+        else:
+            start_s, made = play(*played, network_of(weights))
         return Schedule(
             jobs.submit_s, jobs.runtime_s, jobs.limit_s, jobs.procs, user, start_s,
             window.total_procs,
@@ -122,7 +130,7 @@ class Windows:
         return self._known[place][0]
 
 
-def judge_of(mode: int, *courses: Sequence[Course]) -> Judge:
+def judge_of(mode: int, *courses: Sequence[Course], tried: int = 0) -> Judge:
     """A judge for some courses."""
     codes = [int(one.siblings.user.max(initial=0)) for some in courses for one in some]
-    return Judge(mode, 1 + max(codes))
+    return Judge(mode, 1 + max(codes), tried)
