@@ -6,7 +6,7 @@ import pytest
 from headway.errors import ConfigError, NotEnoughData
 from headway.schedule.network import SIZE
 from headway.schedule.observation import FEATURES
-from headway.simulate.episode import EASY
+from headway.simulate.episode import COMMIT, EASY
 from headway.simulate.generated import generated
 from headway.train import dqn, ppo
 from headway.train.covariance import NAMES, search_linear
@@ -95,6 +95,25 @@ def test_a_linear_rule_weighs_only_what_can_be_known(courses):
     found = run("linear", courses)
     weighed = {FEATURES[i] for i in np.flatnonzero(found.weights)}
     assert weighed <= set(NAMES) - {"user_running", "user_waiting"}
+
+
+def test_a_linear_rule_with_trials_finds_a_price_and_begins_below_the_rule(courses, tmp_path):
+    told = {"mode": COMMIT, "seed": 1, "tried": 4}
+    found = search_linear(*courses, JOBS, decisions=8192, **told)
+    assert found.weights.shape == (SIZE + 1,)
+    assert found.weights[-1] > 0.0
+    assert found.curve[0][1] < 1.0
+    search_linear(*courses, JOBS, decisions=2048, resume=tmp_path / "run", **told)
+    again = search_linear(*courses, JOBS, decisions=8192, resume=tmp_path / "run", **told)
+    assert again.decisions == found.decisions
+    assert set(found.curve) <= set(again.curve)
+    with pytest.raises(ConfigError, match="weighed other things"):
+        search_linear(*courses, JOBS, decisions=1, **told | {"tried": 0}, resume=tmp_path / "run")
+
+
+def test_trials_are_refused_where_the_order_alone_does_not_decide(courses):
+    with pytest.raises(ConfigError, match="tried must be 0"):
+        run("linear", courses, tried=4)
 
 
 def test_advantages_are_the_rewards_that_were_not_expected():

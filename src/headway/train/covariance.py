@@ -6,7 +6,8 @@ one, and moves towards the better half: of a window only the log of its mean slo
 that no congested window decides alone. Kept is a running mean of the rules, the one that did best
 on validation windows.
 Source: Hansen (2016), "The CMA evolution strategy: a tutorial", with mirrored pairs of children;
-that all children play the same windows and the running mean are our own.
+that all children play the same windows and the running mean are our own. In a search with trials
+(simulate.lookahead) the logarithm of the price of blocking is one more weight.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from headway.errors import ConfigError
 from headway.schedule.network import SIZE
 from headway.schedule.observation import FEATURES
+from headway.simulate.episode import COMMIT, RESERVE
 from headway.train.journal import keep, resumed
 from headway.train.judge import Windows, judge_of
 from headway.train.trained import Trained
@@ -87,6 +89,8 @@ def search_linear(
     """
     if decisions < 1 or not courses or not validation:
         raise ConfigError("search needs courses, validation windows and decisions of at least 1")
+    if tried and mode not in (RESERVE, COMMIT):
+        raise ConfigError(f"tried must be 0 in mode EASY or HEADS, got {tried}")
     names = names_for(courses) + (["price"] if tried else [])
     judge = judge_of(mode, courses, validation, tried=tried)
     start = np.array([-1.0 if name in ("log_runtime", "log_procs") else 0.0 for name in names])
@@ -221,6 +225,8 @@ def _resumed(path: Path | None, seed: int, start: Floats) -> tuple[Search, Curve
     found = resumed(path, seed, {field.name for field in fields(Search)})
     if found is not None:
         arrays, curve = found
+        if path is not None and len(arrays["centre"]) != len(start):
+            raise ConfigError(f"{path.name} was written by another run, which weighed other things")
         values: dict[str, Any] = {name: a if a.ndim else a.item() for name, a in arrays.items()}
         return Search(**values), curve
     zeros, n = np.zeros(len(start)), len(start)
