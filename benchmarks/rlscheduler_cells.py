@@ -38,12 +38,12 @@ from headway.train.covariance import PRICE, search_linear
 FOLDER = Path(os.environ.get("HEADWAY_DATA", "../shared/data")) / "scheduling"
 MODES = {"none": COMMIT, "bf": RESERVE}
 CELLS = {  # decisions of training; tried at each; published RL, best untrained, best known offline
-    "L-1 none": (1_200_000, 8, 254.7, 251.5, 212.5),
-    "L-2 none": (1_200_000, 8, 724.5, 635.3, 360.9),
-    "HPC2N none": (1_200_000, 4, 117.0, 97.2, 37.9),
-    "L-1 bf": (4_000_000, 0, 58.6, 53.3, 22.7),
-    "L-2 bf": (1_200_000, 0, 118.8, 90.7, 41.2),
-    "HPC2N bf": (1_200_000, 0, 86.1, 63.7, 17.4),
+    "L-1 none": (700_000, 8, 254.7, 251.5, 212.5),
+    "L-2 none": (700_000, 8, 724.5, 635.3, 360.9),
+    "HPC2N none": (700_000, 4, 117.0, 97.2, 37.9),
+    "L-1 bf": (3_700_000, 0, 58.6, 53.3, 22.7),
+    "L-2 bf": (700_000, 0, 118.8, 90.7, 41.2),
+    "HPC2N bf": (800_000, 0, 86.1, 63.7, 17.4),
 }
 MIXES = {"L-1": "all", "L-2": "separate"}
 FIRST_TAUGHT, TAUGHT, CHOSEN = 10_000, 0.45, 0.6  # a job of HPC2N; shares of its time
