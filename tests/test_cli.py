@@ -161,4 +161,4 @@ def test_histories_without_workflows_have_no_scheduler_of_workflows(trace, tmp_p
     refused(headway("simulate", trace, "--policy", "fair", "--backfill", "easy", cwd=tmp_path))
     options = ("--algo", "hierarchical", "--minutes", "1")
     trained = headway("train", "scheduler", trace, *options, cwd=tmp_path)
-    assert "no task names its parents" in refused(trained)
+    assert "made.swf: no workflow, no task names its parents" in refused(trained)

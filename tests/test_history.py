@@ -28,7 +28,8 @@ def instance(path, runtimes):
 
 def test_every_executed_workflow_is_a_kind(tmp_path):
     paths = [instance(tmp_path / "a.json", [1.0, 2.0]), instance(tmp_path / "b.json", [3.0] * 4)]
-    first, second = workflows_of(paths, nothing)
+    ((name, (first, second)),) = workflows_of(paths, nothing).items()
+    assert name == "a.json and 1 more"
     assert first.tasks.tolist() == [1, 1]
     assert first.edges.tolist() == [[0, 1]]
     assert len(second.tasks) == 4
@@ -38,4 +39,4 @@ def test_every_executed_workflow_is_a_kind(tmp_path):
 def test_a_history_whose_tasks_wait_for_none_has_no_workflows(tmp_path):
     path = tmp_path / "made.swf"
     path.write_text(swf_text(50))
-    assert workflows_of([path], nothing) == []
+    assert workflows_of([path], nothing) == {"made.swf": []}

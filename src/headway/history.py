@@ -85,21 +85,26 @@ def tasks_of(
 def workflows_of(
     paths: Sequence[Path], progress: Progress, *, format: str = "",
     column_map: Mapping[str, str] | None = None,
-) -> list[Workflow]:  # fmt: skip
-    """The kinds of workflows in some files, one for each execution; those without a graph are none.
+) -> dict[str, list[Workflow]]:  # fmt: skip
+    """The kinds of workflows in some files by cluster, one for each execution with a graph.
 
-    paths: TPC-H queries as an archive or folder, or histories whose tasks name their parents.
+    paths: TPC-H queries as an archive or folder, each a cluster of its own, and histories whose
+    tasks name their parents, which are one cluster together.
     """
-    found = []
+    found: dict[str, list[Workflow]] = {}
+    others = [path for path in paths if not is_tpch(path)]
+    name = ", ".join(path.name for path in others[:1])
+    name += f" and {len(others) - 1} more" if len(others) > 1 else ""
     for path in paths:
-        if is_tpch(path):
+        if path not in others:
             progress(f"Reading {path.name}", 0.0)
-            found += read_tpch(path)
+            found[path.name] = read_tpch(path)
             continue
         tasks, _ = tasks_of(open_traces([path], format=format, column_map=column_map), progress)
+        kinds = found.setdefault(name, [])
         if tasks["parents"].list.len().max():
             executed = tasks.partition_by("workflow", maintain_order=True)
-            found += [workflow_of_tasks(f"{path.name} {i}", part) for i, part in enumerate(executed)
+            kinds += [workflow_of_tasks(f"{path.name} {i}", part) for i, part in enumerate(executed)
                       if part["ended_s"].is_not_null().any()]  # fmt: skip
     return found
 

@@ -6,14 +6,14 @@ from headway.errors import ConfigError
 from headway.schedule.dag_network import SIZE, flat, levels_of, shares_and_shortest
 from headway.simulate.catalog import catalog_of
 from headway.train import hierarchical
-from headway.train.hierarchical import Setting, course_of, ratio_of, train
+from headway.train.hierarchical import Mix, Setting, course_of, ratio_of, train
 
 
 @pytest.fixture(scope="module")
 def setting():
     rng = np.random.default_rng(11)
     catalog = catalog_of([drawn(rng) for _ in range(6)])
-    return Setting(catalog, np.arange(6), executors=8, interval_s=20.0)
+    return Setting(catalog, (Mix(np.arange(6), 20.0),), executors=8)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from headway.schedule.dag_rules import RULES
 from headway.simulate.catalog import catalog_of
 from headway.simulate.dag_tuning import Course, completion_s
 from headway.train import hierarchical, workflows
-from headway.train.workflows import kinds_of, proof_of, train_workflows
+from headway.train.workflows import proof_of, setting_of, train_workflows
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def small(monkeypatch):
 
 def trained(kinds, out, **options):
     settings = {"executors": 8, "decisions": 20_000, "progress": lambda what, share: None}
-    return train_workflows(kinds, out, history="made", clock=lambda: 0.0, **settings | options)
+    return train_workflows({"made": kinds}, out, clock=lambda: 0.0, **settings | options)
 
 
 def test_training_writes_a_policy_and_what_it_is_worth(kinds, tmp_path):
@@ -70,13 +70,13 @@ def test_a_policy_without_proof_is_not_offered(kinds, tmp_path, monkeypatch):
          "worst_sequence"), 1.0) | {"kinds": 1, "sequences": 3, "rules": {}}  # fmt: skip
     monkeypatch.setattr(workflows, "proof_of", lambda *rest: said)
     document = trained(kinds, tmp_path / "policy.npz")
-    assert document["use"] == "shortest"
+    assert document["use"] == {"made": "shortest"}
     screen = trained_workflows_screen(document)
-    assert screen.startswith("The policy is not proved to be better than a rule: take the rule")
+    assert screen.startswith("made: the policy is not proved to be better than a rule; take the")
     assert "headway simulate" not in screen
     monkeypatch.setattr(workflows, "proof_of", lambda *rest: said | {"is_proved": True})
     document = trained(kinds, tmp_path / "policy.npz")
-    assert document["use"] == f"learned:{tmp_path / 'policy.npz'}"
+    assert document["use"] == {"made": f"learned:{tmp_path / 'policy.npz'}"}
     assert "headway simulate" in trained_workflows_screen(document)
 
 
@@ -94,10 +94,24 @@ def test_a_proof_tells_better_from_worse(kinds):
 
 
 def test_every_fourth_kind_teaches_nothing_if_there_are_enough(kinds):
-    taught, apart = kinds_of(kinds)
-    assert (taught.tolist(), apart.tolist()) == ([0, 1, 2, 4, 5, 6], [3, 7])
-    taught, apart = kinds_of(kinds[:7])
-    assert (len(taught), len(apart)) == (7, 0)
+    _, (one, other) = setting_of({"one": kinds, "other": kinds[:7]}, 8)
+    assert (one.taught.tolist(), one.apart.tolist()) == ([0, 1, 2, 4, 5, 6], [3, 7])
+    assert (other.taught.tolist(), other.apart.tolist()) == (list(range(8, 15)), [])
+
+
+def test_clusters_take_turns_and_are_proved_apart(kinds, tmp_path):
+    histories = {"one": kinds[:2], "none": [], "other": kinds[2:6]}
+    setting, _ = setting_of(histories, 8)
+    assert [mix.kinds.tolist() for mix in setting.mixes] == [[0, 1], [2, 3, 4, 5]]
+    drawn = [set(hierarchical.course_of(setting, (0, i), 20).arrivals.kind) for i in range(2)]
+    assert drawn[0] <= {0, 1}
+    assert drawn[1] <= {2, 3, 4, 5}
+    document = train_workflows(
+        histories, tmp_path / "p.npz", clock=lambda: 0.0, executors=8, decisions=9,
+        progress=lambda what, share: None,
+    )  # fmt: skip
+    assert [proof["history"] for proof in document["proof"]] == ["one", "other"]
+    assert set(document["use"]) == {"one", "other"}
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,8 @@ def simulate(
         if start or prefer or backfill or (runtimes, protocol) != ("requested", "whole"):
             raise ConfigError("workflows are simulated with policy, procs, jobs, format, map alone")
         with progress_bars() as progress:
-            kinds = workflows_of([trace], progress, format=format, column_map=columns(map))
+            found = workflows_of([trace], progress, format=format, column_map=columns(map))
+            (kinds,) = found.values()
             rows = play_workflows(
                 kinds, names(policy), clock=time.perf_counter, executors=procs, jobs=jobs,
                 progress=progress,

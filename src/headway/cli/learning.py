@@ -165,10 +165,9 @@ def _train_workflows(
 
     minutes, decisions, seed, resume = limits
     with progress_bars() as progress:
-        kinds = workflows_of(history, progress, format=format, column_map=columns(map))
+        histories = workflows_of(history, progress, format=format, column_map=columns(map))
         document = train_workflows(
-            kinds, out, history=", ".join(path.name for path in history), clock=time.perf_counter,
-            executors=procs, minutes=minutes, decisions=decisions, seed=seed, resume=resume,
-            progress=progress,
+            histories, out, clock=time.perf_counter, executors=procs, minutes=minutes,
+            decisions=decisions, seed=seed, resume=resume, progress=progress,
         )  # fmt: skip
     answer(document, as_json, trained_workflows_screen)

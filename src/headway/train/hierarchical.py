@@ -22,7 +22,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -66,14 +66,20 @@ FEATURE_SIZE: Final = {
 }  # fmt: skip
 
 
+class Mix(NamedTuple):
+    """Kinds (k,) of a catalog that arrive together, and how often one does."""
+
+    kinds: Ints
+    interval_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is trained for: kinds (k,) of a catalog that arrive, how often, on how many machines."""
+    """What is trained for: mixes of a catalog's kinds, one at a time, on how many machines."""
 
     catalog: Catalog
-    kinds: Ints
+    mixes: tuple[Mix, ...]
     executors: int = 50
-    interval_s: float = 25.0
 
 
 @dataclass(slots=True)
@@ -176,10 +182,10 @@ class Course:
 
 
 def course_of(setting: Setting, seed: tuple[int, ...], n: int) -> Course:
-    """The next n jobs that a seed draws."""
+    """The next n jobs that a seed draws; mixes take turns by its last number."""
     rng = np.random.default_rng(seed)
-    interval_s = setting.interval_s * rng.uniform(*LOADS)
-    coming = arrivals(rng, setting.kinds, n, interval_s)
+    mix = setting.mixes[seed[-1] % len(setting.mixes)]
+    coming = arrivals(rng, mix.kinds, n, mix.interval_s * rng.uniform(*LOADS))
     number = int(rng.integers(1 << 30))
     end_s, _ = play_rule(setting.catalog, coming, setting.executors, number, RATIO)
     return Course(coming, number, float(np.mean(end_s - coming.submit_s)))

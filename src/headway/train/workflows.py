@@ -1,12 +1,14 @@
 """Training a scheduler of workflows on kinds of them: search, then proof on what it never saw.
 
-Of LEAST_KINDS or more, every HELD_OUT-th kind teaches nothing. The policy is held against the rules
-at their best on other arrivals of what was taught, once with all kinds and once with the kinds that
-were kept apart; it is offered only if it is better in both.
+Kinds of different clusters arrive apart from each other, and one policy learns from all. Of
+LEAST_KINDS or more of a cluster, every HELD_OUT-th teaches nothing. For each cluster the policy is
+held against the rules at their best on other arrivals of what was taught, once with all kinds and
+once with the kinds that were kept apart; it is offered only where it is better in both.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +19,7 @@ from headway.schedule.dag_rules import RULES
 from headway.simulate.catalog import catalog_of
 from headway.simulate.dag_compare import LOAD, executors_of
 from headway.simulate.dag_tuning import Course, completion_s, load_interval_s, tuned_rules
-from headway.train.hierarchical import VALIDATION, Setting, train
+from headway.train.hierarchical import VALIDATION, Mix, Setting, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from headway.observe.workflows import Workflow
     from headway.schedule.dag_network import Levels
     from headway.schedule.dag_rules import Rule
-    from headway.simulate.catalog import Catalog
     from headway.train.hierarchical import Trained
 
     Floats = NDArray[np.float64]
@@ -40,11 +41,19 @@ TUNED_ON: Final = 4  # sequences of arrivals on which rules are tuned
 PROVED_ON: Final = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Kinds of one history, by their numbers in the catalog of all."""
+
+    name: str
+    taught: Ints
+    apart: Ints
+
+
 def train_workflows(
-    workflows: Sequence[Workflow],
+    histories: Mapping[str, Sequence[Workflow]],
     out: Path,
     *,
-    history: str,
     clock: Callable[[], float],
     executors: int = 0,
     minutes: float = 0.0,
@@ -55,46 +64,58 @@ def train_workflows(
 ) -> dict[str, Any]:
     """Learn who gets the executors, write it to `out`; the document of `headway train`.
 
-    Stops after `minutes` or `decisions` of training, one of which must be given; the same seed and
-    decisions give the same weights. executors: 0 = EXECUTORS. With resume, goes on from where an
-    earlier run with the same `out` stopped.
+    histories: kinds of each cluster by its name. Stops after `minutes` or `decisions` of training,
+    one of which must be given; the same seed and decisions give the same weights. executors: 0 =
+    EXECUTORS. With resume, goes on from where an earlier run with the same `out` stopped.
     """
     if minutes < 0.0 or decisions < 0 or minutes + decisions == 0.0:
         raise ConfigError(f"give minutes or decisions of training, got {minutes}, {decisions}")
-    if not workflows:
-        raise NotEnoughData(f"{history} holds no workflow: no task names its parents")
-    executors = executors_of(executors)
-    taught, apart = kinds_of(workflows)
-    catalog = catalog_of(workflows)
-    interval_s = load_interval_s(catalog, taught, executors, LOAD)
+    setting, clusters = setting_of(histories, executors_of(executors))
     journal = out.with_name(f"{out.name}.hierarchical.npz")
     if not resume:
         journal.unlink(missing_ok=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     began_s = clock()
     trained = train(
-        Setting(catalog, taught, executors, interval_s), seed, minutes=minutes or np.inf,
-        decisions=decisions or 1 << 62, keep=journal, clock=clock,
-        progress=lambda share: progress("Training", share),
+        setting, seed, minutes=minutes or np.inf, decisions=decisions or 1 << 62, keep=journal,
+        clock=clock, progress=lambda share: progress("Training", share),
     )  # fmt: skip
     seconds = clock() - began_s
     facts = {"algo": "hierarchical", "seed": seed, "decisions": trained.decisions,
-             "trained_on": history, "executors": executors, "kinds": len(taught)}  # fmt: skip
+             "trained_on": ", ".join(histories), "executors": setting.executors}  # fmt: skip
     save_levels(out, trained.weights, {name: str(fact) for name, fact in facts.items()})
-    proofs = _proofs(catalog, taught, apart, executors, levels_of(trained.weights), progress)
-    is_proved = all(proof["is_proved"] for proof in proofs)
+    proofs: list[dict[str, Any]] = []
+    use = {}
+    for cluster in clusters:
+        found = _proofs(setting, cluster, levels_of(trained.weights), progress)
+        is_proved = all(proof["is_proved"] for proof in found)
+        use[cluster.name] = f"learned:{out}" if is_proved else found[0]["rule"]
+        proofs += found
     return {
         "algo": "hierarchical", "decisions": trained.decisions, "seconds": seconds,
-        "validation": _validation(trained), "proof": proofs, "policy": str(out),
-        "use": f"learned:{out}" if is_proved else proofs[0]["rule"], "executors": executors,
+        "validation": _validation(trained), "proof": proofs, "use": use, "policy": str(out),
+        "executors": setting.executors,
     }  # fmt: skip
 
 
-def kinds_of(workflows: Sequence[Workflow]) -> tuple[Ints, Ints]:
-    """Numbers of the kinds that teach, and of those that are kept apart."""
-    numbers = np.arange(len(workflows))
-    is_apart = (numbers % HELD_OUT == HELD_OUT - 1) & (len(workflows) >= LEAST_KINDS)
-    return numbers[~is_apart], numbers[is_apart]
+def setting_of(
+    histories: Mapping[str, Sequence[Workflow]], executors: int
+) -> tuple[Setting, list[Cluster]]:
+    """What is trained for, and which kinds of each cluster teach; NotEnoughData if none."""
+    clusters, at = [], 0
+    for name, workflows in histories.items():
+        numbers = np.arange(len(workflows))
+        is_apart = (numbers % HELD_OUT == HELD_OUT - 1) & (len(workflows) >= LEAST_KINDS)
+        if len(workflows):
+            clusters.append(Cluster(name, at + numbers[~is_apart], at + numbers[is_apart]))
+        at += len(workflows)
+    if not clusters:
+        raise NotEnoughData(f"{', '.join(histories)}: no workflow, no task names its parents")
+    catalog = catalog_of([w for workflows in histories.values() for w in workflows])
+    mixes = tuple(
+        Mix(one.taught, load_interval_s(catalog, one.taught, executors, LOAD)) for one in clusters
+    )
+    return Setting(catalog, mixes, executors), clusters
 
 
 def _validation(trained: Trained) -> dict[str, Any]:
@@ -106,24 +127,26 @@ def _validation(trained: Trained) -> dict[str, Any]:
 
 
 def _proofs(
-    catalog: Catalog, taught: Ints, apart: Ints, executors: int, levels: Levels,
-    progress: Callable[[str, float], None],
-) -> list[dict[str, Any]]:  # fmt: skip
-    """With all kinds and, if there are such, with those that were kept apart."""
-    progress("Tuning rules", 0.0)
-    seeds: list[tuple[int, ...]] = [(2, i) for i in range(TUNED_ON)]
-    interval_s = load_interval_s(catalog, taught, executors, LOAD)
-    tuning = Course(catalog, taught, interval_s, executors, seeds)
+    setting: Setting, cluster: Cluster, levels: Levels, progress: Callable[[str, float], None]
+) -> list[dict[str, Any]]:
+    """With all kinds of a cluster and, if there are such, with those that were kept apart."""
+
+    def course(kinds: Ints, seed: int, n: int) -> Course:
+        interval_s = load_interval_s(setting.catalog, kinds, setting.executors, LOAD)
+        seeds = [(seed, i) for i in range(n)]
+        return Course(setting.catalog, kinds, interval_s, setting.executors, seeds)
+
+    progress(f"Tuning rules on {cluster.name}", 0.0)
+    tuning = course(cluster.taught, 2, TUNED_ON)
     rules = {"fair": RULES["fair"]} | tuned_rules(tuning)
     best = min(rules, key=lambda name: float(completion_s(tuning, rules[name])[0].mean()))
-    seeds = [(5, i) for i in range(PROVED_ON)]
+    parts = {"all": np.sort(np.append(cluster.taught, cluster.apart)), "kept apart": cluster.apart}
     proofs: list[dict[str, Any]] = []
-    for name, kinds in (("all", np.sort(np.append(taught, apart))), ("kept apart", apart)):
+    for name, kinds in parts.items():
         if len(kinds):
-            progress(f"Proving on kinds: {name}", len(proofs) / 2.0)
-            interval_s = load_interval_s(catalog, kinds, executors, LOAD)
-            course = Course(catalog, kinds, interval_s, executors, seeds)
-            proofs.append({"on": name} | proof_of(course, levels, rules, best))
+            progress(f"Proving on {cluster.name}", len(proofs) / 2.0)
+            proof = proof_of(course(kinds, 5, PROVED_ON), levels, rules, best)
+            proofs.append({"history": cluster.name, "on": name} | proof)
     return proofs
 
 
