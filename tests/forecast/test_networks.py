@@ -11,14 +11,14 @@ SEASONS = (8,)
 
 
 def panel(n=400, seed=0):
-    """Three series of one rule: half of what was a season ago is kept, the rest is a wave."""
+    """Three series of one rule, each of another size: a wave and noise that fades by half."""
     rng = np.random.default_rng(seed)
     t = np.arange(n)
     y = np.empty((n, 3))
     for i in range(3):
         noise = np.zeros(n)
         for k in range(1, n):
-            noise[k] = 0.9 * noise[k - 1] + rng.normal(0, 1)
+            noise[k] = 0.5 * noise[k - 1] + rng.normal(0, 1)
         y[:, i] = 10.0**i * (20 + 4 * np.sin(2 * np.pi * (t + i) / 8) + noise)
     return y
 
@@ -30,17 +30,18 @@ def learned(member, y, begin=0):
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_it_is_nearer_than_the_season_before_and_its_band_holds(member):
-    # a member that only repeats the season before has a MASE near 1 here
+    # knowing the wave alone would be about 0.7 of the error of the season before
     y = panel()
     made = learned(member(SEASONS, horizon=8, steps=40), y[:300])
-    scores, said, truth = [], [], []
+    scores, naive, said, truth = [], [], [], []
     for start in range(300, 390, 8):
         answer = made.forecast(8)
         scores.append(mase(y[start : start + 8], answer.value, y[:start], 8))
+        naive.append(mase(y[start : start + 8], y[start - 8 : start], y[:start], 8))
         said.append(answer.quantiles)
         truth.append(y[start : start + 8])
         learned(made, y[start : start + 8], start)
-    assert np.mean(scores) < 0.9
+    assert np.mean(scores) < 0.95 * np.mean(naive)
     covered = interval_coverage(
         np.concatenate(truth), np.concatenate(said), made.forecast(1).levels, 0.8
     )

@@ -1,8 +1,7 @@
-"""What all forecast networks share: the module, how it is trained and how it is asked."""
+"""What all forecast networks share: the module around an encoder, and how it is asked."""
 
 from __future__ import annotations
 
-import copy
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 STATE: Final = 16
 """Numbers that an encoder tells the head about each coming step."""
 
-_HELD: Final = 0.15  # the last share of the time, which says when to stop
-_CHECKS: Final = 12  # how often that is looked at
-_CHECKED: Final = 1000  # windows that are looked at
 _ASKED: Final = 512  # windows answered at once
 
 
@@ -34,15 +30,6 @@ class Series(NamedTuple):
     y: Floats
     start_s: float
     step_s: float
-
-
-class Training(NamedTuple):
-    """How long and how a network is trained."""
-
-    steps: int = 400
-    batch: int = 256
-    rate: float = 3e-3
-    finish: float = 0.25  # share of the steps, after the best, that also see the held time
 
 
 def module(encoder: Callable[[int, int], Any], shape: Shape) -> Any:
@@ -99,94 +86,6 @@ def _head(inputs: int, anchors: int, hidden: int = 64, dropout: float = 0.1) -> 
             return torch.cat([below, middle, middle + steps[..., half:].cumsum(dim=2)], dim=2)
 
     return Head()
-
-
-def train(network: Any, series: Series, shape: Shape, training: Training, seed: int) -> bool:
-    """Train a network on all windows of a panel; False: there is none to learn from.
-
-    The last part of the time says which of the averaged weights were best; from those it goes on
-    for some steps in which that part is learned from too. Averaged: Polyak, Juditsky (1992).
-    """
-    rng = np.random.default_rng(seed)
-    n = series.y.shape[1]
-    cut = n - max(shape.horizon, round(_HELD * n))
-    early, held = _origins(series.y[:, :cut], shape, 0), _origins(series.y, shape, cut)
-    if len(early[0]) < training.batch or not len(held[0]):
-        whole = _origins(series.y, shape, 0)
-        if len(whole[0]):
-            _descend(network, series, shape, training, whole, training.steps // 4, rng)
-        return len(whole[0]) > 0
-    chosen = rng.permutation(len(held[0]))[:_CHECKED]
-    check = windows(*series, held[0][chosen], held[1][chosen], shape)
-    before = series._replace(y=series.y[:, :cut])
-    _descend(network, before, shape, training, early, training.steps, rng, check)
-    finish, later = round(training.finish * training.steps), _origins(series.y, shape, 0)
-    slower = training._replace(rate=0.15 * training.rate)
-    _descend(network, series, shape, slower, later, finish, rng)
-    return True
-
-
-def _origins(y: Floats, shape: Shape, first: int) -> tuple[Ints, Ints]:
-    """Series (m,) and origin (m,) of each window from which something can be learned.
-
-    That is a season of points before, one to come, and not the same value throughout.
-    """
-    is_known = np.isfinite(y)
-    count = np.cumsum(is_known, axis=1)
-    before = count - is_known
-    ahead = np.minimum(np.arange(y.shape[1]) + shape.horizon - 1, y.shape[1] - 1)
-    last = np.fmax.accumulate(np.where(is_known, y, -np.inf), axis=1)
-    least = np.fmin.accumulate(np.where(is_known, y, np.inf), axis=1)
-    varied = np.concatenate([np.zeros((len(y), 1), bool), (last > least)[:, :-1]], axis=1)
-    fit = (before >= shape.seasons[0]) & (count[:, ahead] > before) & varied
-    series, origins = np.nonzero(fit[:, first:])
-    return series, origins + first
-
-
-def _descend(
-    network: Any, series: Series, shape: Shape, training: Training, places: tuple[Ints, Ints],
-    steps: int, rng: np.random.Generator, check: Windows | None = None,
-) -> None:  # fmt: skip
-    """Steps of AdamW on windows drawn at random; leaves averaged weights in the network.
-
-    check: windows that say which of the averages are kept.
-    Source: Loshchilov, Hutter (2019), "Decoupled weight decay regularization".
-    """
-    import torch
-
-    optimiser = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-2)
-    mean = copy.deepcopy(network).eval()
-    best, kept = np.inf, copy.deepcopy(mean.state_dict())
-    for step in range(steps):
-        cosine = 0.5 * (1.0 + np.cos(np.pi * step / steps))
-        for group in optimiser.param_groups:
-            group["lr"] = training.rate * min(1.0, (step + 1) / 30) * (0.02 + 0.98 * cosine)
-        drawn = rng.integers(len(places[0]), size=training.batch)
-        seen = windows(*series, places[0][drawn], places[1][drawn], shape)
-        loss = _loss(network.train()(seen), seen)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        with torch.no_grad():
-            for a, b in zip(mean.parameters(), network.parameters(), strict=True):
-                a.lerp_(b, 1.0 - min(0.98, (step + 1) / (step + 10)))
-            if check is not None and (step + 1) % max(steps // _CHECKS, 1) == 0:
-                found = float(_loss(mean(check), check))
-                if found < best:
-                    best, kept = found, copy.deepcopy(mean.state_dict())
-    network.load_state_dict(kept if np.isfinite(best) else mean.state_dict())
-
-
-def _loss(said: Any, seen: Windows) -> Any:
-    """Mean pinball loss over the levels, of what was observed."""
-    import torch
-
-    levels, target = torch.tensor(LEVELS), torch.from_numpy(seen.target)
-    is_known = torch.isfinite(target)
-    error = target.nan_to_num()[..., None] - said
-    loss = torch.maximum(levels * error, (levels - 1.0) * error).mean(dim=2)
-    return (loss * is_known).sum() / is_known.sum().clamp_min(1)
 
 
 def ask(network: Any, series: Series, shape: Shape, horizon: int) -> Floats:

@@ -8,8 +8,9 @@ import numpy as np
 
 from headway.errors import ConfigError, InputError
 from headway.forecast.answer import LEVELS, answer, refusals
-from headway.forecast.network import Series, Training, alone, ask, module, train
+from headway.forecast.network import Series, alone, ask, module
 from headway.forecast.past import Past, read, write
+from headway.forecast.training import Training, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable

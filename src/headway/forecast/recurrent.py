@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_SEASONS: Final = 3  # that the network reads, but not more than
-_CONTEXT: Final = 72  # steps; what is longer ago it reads as lags
-_HIDDEN: Final = 64
+_SEASONS: Final = 2  # that the network reads, but not more than
+_CONTEXT: Final = 48  # steps; what is longer ago it reads as lags
+_HIDDEN: Final = 48
 
 
 class Lstm:

@@ -1,8 +1,8 @@
 """What a network reads of a panel: windows in their own scale, anchors and the calendar.
 
 An anchor is a plain forecast of each coming step: the value a season ago, the mean of the same
-phase over several seasons, that mean moved to the level of late, the last value. The networks mix
-anchors and add a rest, so that little has to be learned from little data.
+phase over several seasons, that mean moved to the level of late, the last value, medians. The
+networks mix anchors and add a rest, so that little has to be learned from little data.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _DAY_S: Final = 86_400.0
 _CYCLES: Final = (7, 3)  # how many of the shortest season and of each longer one make a profile
+_LATELY: Final = 3  # shortest seasons
 _HALF_LIVES: Final = (1 / 8, 1 / 2)  # of what differs from a profile, in seasons
 _CALM: Final = 0.1  # of the spread over the whole reach, at least, in a window that is calm
 _FAR: Final = 30.0  # scales from the centre beyond which a value is not told apart
@@ -42,6 +43,11 @@ class Shape(NamedTuple):
         """Steps before the origin that anything is taken from."""
         lagged = self.context + self.seasons[-1]
         return max(lagged, self.window, *(cycles * season for cycles, season in self.profiles()))
+
+    def stretches(self) -> list[int]:
+        """Steps, up to the origin, that medians are taken of."""
+        first = self.seasons[0]
+        return [max(first // 4, 1), max(first // 2, 1), first, _LATELY * first, self.window]
 
     def profiles(self) -> list[tuple[int, int]]:
         """How many of which season each profile is the mean of."""
@@ -125,15 +131,19 @@ def _anchors(past: Floats, shape: Shape) -> Floats:
     age = np.arange(first - 1, -1, -1.0)
     fades = [0.5 ** (age / (share * first)) for share in _HALF_LIVES]
     flat = [_last(past), _mean(past[:, -first:], fades[0]), _mean(past[:, -first:])]
-    flat += [_median(past[:, -first:]), _median(past[:, -shape.window :])]
+    flat += [_median(past[:, -length:]) for length in shape.stretches()]
     anchors = [np.repeat(x[:, None], shape.horizon, axis=1) for x in flat]
+    lately = past[:, -_LATELY * first :].reshape(len(past), _LATELY, first)
+    anchors.append(_median(lately)[:, steps % first])
     for cycles, season in shape.profiles():
         seen = past[:, -cycles * season :].reshape(len(past), cycles, season)
         profile = _mean(seen)
         differs = (seen - profile[:, None]).reshape(len(past), -1)[:, -first:]
         moved = [profile + _mean(differs, fade)[:, None] for fade in fades]
         anchors += [x[:, steps % season] for x in (seen[:, -1], profile, _median(seen), *moved)]
-    return np.stack(anchors, axis=2)
+    together = np.stack(anchors, axis=2)
+    middle = _median(together.transpose(0, 2, 1))
+    return np.concatenate([together, middle[:, :, None]], axis=2)
 
 
 def _last(past: Floats) -> Floats:
