@@ -121,3 +121,9 @@ def test_settings_that_make_no_network_are_told():
         Lstm((0,))
     with pytest.raises(ConfigError, match="at least 1"):
         Transformer((24,), horizon=0)
+
+
+def test_a_missing_library_is_named_with_what_to_install(monkeypatch):
+    monkeypatch.setattr("headway.forecast.neural.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"gru needs torch and safetensors.*networks"):
+        Gru()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -37,6 +38,9 @@ class Neural:
         self, name: str, settings: dict[str, Any], shape: Shape, encoder: Callable[[int, int], Any]
     ) -> None:
         """settings: those of the member, of which step_s, seed, steps and refit_growth are used."""
+        lacking = [each for each in ("torch", "safetensors") if find_spec(each) is None]
+        if lacking:
+            raise ConfigError(f"{name} needs {' and '.join(lacking)}: install headway[networks]")
         if shape.seasons[0] < 1 or shape.horizon < 1 or settings["steps"] < 1:
             raise ConfigError(
                 "seasons, horizon and steps must be at least 1, got"
