@@ -5,28 +5,35 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headway.errors import ConfigError
 from headway.forecast.answer import LEVELS, bounded
+from headway.forecast.boosted import Boosted
 from headway.forecast.naive import Naive, SeasonalNaive
 from headway.forecast.past import read
 from headway.forecast.recurrent import Gru, Lstm
+from headway.forecast.statistical import METHODS, Statistical
 from headway.forecast.transformer import Transformer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "LEVELS", "MEMBERS", "Gru", "Lstm", "Naive", "SeasonalNaive", "Transformer", "bounded",
-    "forecaster", "load",
+    "LEVELS", "MEMBERS", "Boosted", "Gru", "Lstm", "Naive", "SeasonalNaive", "Statistical",
+    "Transformer", "bounded", "forecaster", "load",
 ]  # fmt: skip
 
 MEMBERS: dict[str, Any] = {
-    member.name: member for member in (Naive, SeasonalNaive, Lstm, Gru, Transformer)
+    "naive": Naive,
+    "seasonal_naive": SeasonalNaive,
+    **{name: partial(Statistical, name) for name in METHODS},
+    "boosted": Boosted,
+    **{network.name: network for network in (Lstm, Gru, Transformer)},
 }
-"""Every member by its short name."""
+"""What makes every member, by its short name."""
 
 
 def forecaster(
@@ -39,7 +46,8 @@ def forecaster(
 def load(folder: str | Path) -> Any:
     """A member as its `save` kept it."""
     name, _, _ = read(Path(folder))
-    return _member(name).load(Path(folder))
+    made = _member(name)
+    return getattr(made, "func", made).load(Path(folder))
 
 
 def _member(name: str) -> Any:
