@@ -54,7 +54,7 @@ test: .venv/.ready-models lint
 	$(BIN)/python -m pytest -n 2 tests src
 
 test-real: setup-real
-	HEADWAY_REQUIRE_DATA=1 $(BIN)/python -m pytest --override-ini addopts= -q tests/real
+	HEADWAY_REQUIRE_DATA=1 $(BIN)/python -m pytest --override-ini addopts= --import-mode=importlib -q tests/real
 
 lint: setup
 	$(BIN)/ruff check $(FILES)

@@ -49,6 +49,21 @@ class Features:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """n series on one grid of times.
+
+    names (n,), at_s (n_steps,) rising by step_s, y (n_steps, n) with NaN = not observed, seasons in
+    steps, the shortest first: a day and a week where they are whole numbers of steps.
+    """
+
+    names: tuple[str, ...]
+    at_s: NDArray[np.float64]
+    y: NDArray[np.float64]
+    step_s: float
+    seasons: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Appended:
     """What became of the records handed to a Store: stored + duplicate = handed in."""
 

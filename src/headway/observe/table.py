@@ -80,7 +80,7 @@ def _parquet(source: Source) -> tuple[pl.DataFrame, Iterator[Rows]]:
         raise InputError(f"{source.path} is not a readable Parquet file: {error}") from error
     if first is None:
         raise InputError(f"{source.path} holds no records; export the history again")
-    return _as_text(pl.from_arrow(first)), _batches(source, file)
+    return as_text(pl.from_arrow(first)), _batches(source, file)
 
 
 def _batches(source: Source, file: pq.ParquetFile) -> Iterator[Rows]:
@@ -89,7 +89,7 @@ def _batches(source: Source, file: pq.ParquetFile) -> Iterator[Rows]:
     row = 1
     try:
         for batch in file.iter_batches(batch_size=ROWS):
-            columns = _as_text(pl.from_arrow(batch))
+            columns = as_text(pl.from_arrow(batch))
             yield _as_rows(columns, row)
             row += columns.height
             source.advance(row / max(file.metadata.num_rows, 1))
@@ -105,7 +105,7 @@ def _as_rows(columns: pl.DataFrame, first: int) -> Rows:
     return Rows(columns.with_columns(line), {}, texts)
 
 
-def _as_text(columns: pl.DataFrame | pl.Series) -> pl.DataFrame:
+def as_text(columns: pl.DataFrame | pl.Series) -> pl.DataFrame:
     """Typed columns as the texts that a CSV file would have; times are epoch seconds."""
     assert isinstance(columns, pl.DataFrame)
     wanted = []
