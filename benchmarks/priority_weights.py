@@ -1,11 +1,12 @@
 """Do weights of a priority that follow the load beat the best rule, and constant weights?
 
-`priority_weights.py [--seeds 5] [--decisions N]`: for each seed, evolution looks for a constant
-priority and a constant safety with N decisions, and PPO for a controller that moves them with the
-load with as many, of which evolution makes the first part. Generated workloads of two mixes and
-many loads on 256 processors, with predictions of runtimes that err by as much as is drawn for each;
-training, validation and judgement have seeds of their own. Judged are windows of 1,000 tasks in
-which something waits, under textbook EASY.
+`priority_weights.py [--seeds 5] [--decisions N] [--constants K] --keep DIR`: for each seed, PPO
+looks with N decisions for a controller that moves weights and safety with the load; evolution makes
+the first part of them, and the constant weights at which it arrives are judged too. For the first K
+seeds evolution goes on to N decisions alone. Runs are kept in DIR and gone on with. Generated
+workloads of two mixes and many loads on 256 processors, with predictions of runtimes that err by as
+much as is drawn for each; training, validation and judgement have seeds of their own. Judged are
+windows of 1,000 tasks in which something waits, under textbook EASY.
 `priority_weights.py [..] --cache DIR TRACE ..`: the same on traces, trained on the first 60 % of
 the time of all of them together, of which the last fifth chooses, judged on the last 30 %. With
 --cache, what was predicted is kept and read again.
@@ -27,14 +28,14 @@ from headway.simulate.episode import EASY
 from headway.simulate.generated import MIXES, predicted_course, workload_of
 from headway.stats import bounded_slowdown
 from headway.train.judge import DULL, judge_of
-from headway.train.ppo_weights import train_ppo_weights
+from headway.train.ppo_weights import SEARCHED, train_ppo_weights
 from headway.train.rivals import rival_starts
 from headway.train.steering import log_slowdown, search_constant
 from headway.training import MEDIUM, SHARE, TAUGHT
 from learned_schedulers import JUDGED, predicted
 from preferences import courses
 
-ALGORITHMS = {"constant, by evolution": search_constant, "PPO": train_ppo_weights}
+KINDS = ("PPO", "constant, where PPO begins", "constant, as many decisions as PPO")
 STEP = MEDIUM // 20  # tasks between windows that teach
 VALIDATION, JUDGEMENT = 98, 99  # seeds
 
@@ -91,13 +92,28 @@ def rules_of(windows, trace):
     return rules, min(worth, key=worth.__getitem__)
 
 
+def train(what, seed, teach, chosen, asked):
+    """What one kind of training finds; what PPO kept tells where it began."""
+    keep = asked.keep / f"{'traces' if asked.traces else 'generated'}.{asked.decisions}.{seed}.npz"
+    options = {"mode": EASY, "decisions": asked.decisions, "seed": seed}
+    if what == KINDS[0]:
+        return train_ppo_weights(teach, chosen, MEDIUM, resume=keep, **options)
+    if what == KINDS[1]:
+        options["decisions"] = int(SEARCHED * asked.decisions)
+        keep = keep.with_name(f"{keep.name}.search")
+        return search_constant(teach, chosen, MEDIUM, resume=keep, **options)
+    return search_constant(teach, chosen, MEDIUM, **options)
+
+
 def main():
     """The tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("traces", nargs="*", type=Path)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--decisions", type=int, default=8_000_000)
+    parser.add_argument("--constants", type=int, default=1)
+    parser.add_argument("--decisions", type=int, default=5_000_000)
+    parser.add_argument("--keep", type=Path, required=True)
     asked = parser.parse_args()
     teach, chosen, later = worlds(asked)
     judge = judge_of(EASY, chosen, *teach, *later)
@@ -110,26 +126,27 @@ def main():
     for name, logs in rules.items():
         row = logs - rules[best]
         print(f"| {name} | {over(row, trace)} | {by_trace(row, trace)} | |", flush=True)
-    found = {}
-    for what, train in ALGORITHMS.items():
-        rows, began = [], time.process_time()
-        for seed in range(asked.seeds):
-            trained = train(
-                teach[seed], chosen, MEDIUM, mode=EASY, decisions=asked.decisions, seed=seed
-            )
-            rows.append([log_slowdown(judge, trained.controller, w)[0] for w in windows])
+    found, took = {what: [] for what in KINDS}, dict.fromkeys(KINDS, 0.0)
+    for seed in range(asked.seeds):
+        for what in KINDS[: 3 if seed < asked.constants else 2]:
+            began = time.process_time()
+            trained = train(what, seed, teach[seed], chosen, asked)
+            took[what] += time.process_time() - began
+            logs = np.array([log_slowdown(judge, trained.controller, w)[0] for w in windows])
+            found[what].append(logs - rules[best])
             print(f"{what} {seed}:", *(f"{value:.3f}" for _, value in trained.curve))
+            print(over(found[what][-1], trace), by_trace(found[what][-1], trace))
             centre = controller_of(trained.controller).centre
             print(*(f"{n} {v:+.2f}" for n, v in zip(ACTIONS, centre, strict=True)), flush=True)
-        took = (time.process_time() - began) / asked.seeds
-        found[what] = np.array(rows) - rules[best]
-        mean = found[what].mean(axis=0)
-        each = [over(row, trace).split()[0] for row in found[what]]
-        print(f"| {what}, {took:.0f} CPU s a seed | {over(mean, trace)} | "
-              f"{by_trace(mean, trace)} | {' '.join(each)} |", flush=True)  # fmt: skip
-    mine, other = found["PPO"], found["constant, by evolution"]
-    print(f"PPO over constant, paired: {over((mine - other).mean(axis=0), trace)};", end=" ")
-    print("seeds:", *(over(row, trace) for row in mine - other))
+    for what, rows in found.items():
+        mean, each = np.mean(rows, axis=0), [over(row, trace).split()[0] for row in rows]
+        print(f"| {what}, {took[what] / len(rows):.0f} CPU s a seed | {over(mean, trace)} | "
+              f"{by_trace(mean, trace)} | {' '.join(each)} |")  # fmt: skip
+    for other in (KINDS[1], KINDS[2]):
+        many = len(found[other])
+        rows = np.array(found["PPO"][:many]) - found[other]
+        print(f"PPO over {other}, paired: {over(rows.mean(axis=0), trace)}; seeds:",
+              *(over(row, trace) for row in rows))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -127,3 +127,24 @@ def test_a_learned_policy_stands_beside_the_rules(trace, tmp_path):
     assert len(found) == 8
     assert {row["policy"] for row in found} == {"saf", f"learned:{out}"}
     assert all(row["mean_bounded_slowdown"] >= 1.0 for row in found)
+
+
+@pytest.mark.parametrize("algo", ["constant-weights", "ppo-weights"])
+def test_weights_that_follow_the_load_are_trained_and_played_by_name(
+    trace, tmp_path, algo, monkeypatch
+):
+    monkeypatch.setattr("headway.train.ppo_weights.ITERATIONS", 1)
+    monkeypatch.setattr("headway.train.ppo_weights.PLAYED", 2)
+    monkeypatch.setattr("headway.train.ppo_weights.REPLICAS", 2)
+    out = tmp_path / "policy.npz"
+    document = train(trace, out, algo=algo, decisions=10_000)
+    assert document["algo"] == load_learned(out).algo == algo
+    assert len(load_learned(out).controller) > 0
+    assert document["validation"]["ratio"] <= 1.0
+    (proof,) = document["proof"]
+    assert proof["bound"]["starved_s"] <= 86400.0
+    workload = lublin(np.random.default_rng(1), 200, 32, load=1.1)
+    (row,) = rows(
+        workload, [f"learned:{out}"], backfills=("easy",), clock=iter(range(100)).__next__
+    )
+    assert row["mean_bounded_slowdown"] >= 1.0
