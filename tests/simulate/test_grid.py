@@ -6,7 +6,6 @@ from headway.errors import ConfigError, NotEnoughData
 from headway.schedule.routing import FEATURES
 from headway.schedule.routing_network import (
     LANES,
-    MIDDLE,
     ROUTINGS,
     SIZE,
     flat,
@@ -108,7 +107,7 @@ def test_a_roll_without_noise_is_what_is_played():
     seen = roll(part.jobs, part.home, part.total, keys, router, 1.0, noise)
     np.testing.assert_array_equal(seen.sent, sent)
     np.testing.assert_array_equal(seen.start_s, start_s)
-    assert set(np.unique(seen.lane)) > {MIDDLE}
+    assert len(np.unique(seen.lane)) > 1
 
 
 def test_what_waiting_cost_between_decisions_sums_to_what_it_cost():
@@ -123,15 +122,17 @@ def test_what_waiting_cost_between_decisions_sums_to_what_it_cost():
     assert (seen.cost >= 0.0).all()
 
 
-def test_static_routings_take_the_best_of_their_feature():
+def test_static_routings_take_the_best_of_their_features():
     part = window(6)
     noise = np.zeros((len(part.home), len(part.total) + MOVES))
-    for name, (feature, sign) in ROUTINGS.items():
+    for name, weights in ROUTINGS.items():
         seen = roll(
             part.jobs, part.home, part.total, local_keys("saf", part.jobs),
             router_of(static_routing(name)), 1.0, noise,
         )  # fmt: skip
-        worth = np.where(seen.is_allowed, sign * seen.x[:, :, FEATURES.index(feature)], -np.inf)
+        columns = [FEATURES.index(feature) for feature in weights]
+        scores = seen.x[:, :, columns] @ np.array(list(weights.values()))
+        worth = np.where(seen.is_allowed, scores, -np.inf)
         rows = np.arange(len(worth))
         np.testing.assert_array_equal(worth[rows, seen.sent], worth.max(axis=1))
         assert (np.array(LANES)[seen.lane] == 0.0).all()

@@ -3,11 +3,12 @@
     where    the cluster at which a task was submitted scores every destination that it fits,
              score = w . x + v . relu(A [x, c] + a), of its features x and what is common c; the
              highest is taken, the home cluster of equals
-    when     the cluster that receives it scores LANES in the same way; a lane moves the key of the
-             task in its queue, which is the logarithm of a rule's, by so much
+    when     the cluster that receives it scores LANES in the same way, plus what a lane adds times
+             lean . [x, c]; the lane adds so much to the key of the task in its queue, which is the
+             logarithm of a rule's
 
-With v = 0 it is a static routing and a rule: keep local, least load and shortest expected wait are
-settings of w. Training starts at one of them.
+With v = 0 and no lean it is a static routing and a rule: keep local, least load and shortest
+expected wait are settings of w. Training starts at one of them.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-LANES: Final = (-2.0, -1.0, 0.0, 1.0, 2.0)
+LANES: Final = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 """What a lane adds to the natural logarithm of a task's key."""
 MIDDLE: Final = LANES.index(0.0)
+BROAD: Final = 0.5  # how much a lane scores less at the start, times what it adds, squared
 UNITS: Final = 16
 INPUTS: Final = len(FEATURES) + len(COMMON)
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
@@ -39,18 +41,19 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "lane_first": (INPUTS, UNITS),
     "lane_bias": (UNITS,),
     "lane_last": (UNITS, len(LANES)),
+    "lean": (INPUTS,),
     "lane": (len(LANES),),
 }
 """Every weight by name, in the order in which they lie in the flat array."""
 SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
 ROUTINGS: Final = {
-    "keep local": ("is_home", 1.0),
-    "least load": ("log_load", -1.0),
-    "shortest expected wait": ("log_wait", -1.0),
-    "shortest expected wait, requests": ("log_wait_asked", -1.0),
-    "starts at once, else local": ("starts", 1.0),
+    "keep local": {"is_home": 1.0},
+    "least load": {"log_load": -1.0},
+    "shortest expected wait": {"log_wait": -1.0},
+    "shortest expected wait, requests": {"log_wait_asked": -1.0},
+    "starts at once, else local": {"starts": 1.0, "is_home": 0.5},
 }
-"""Static routings: the feature that decides and its sign."""
+"""Static routings: the weights of the features that decide."""
 
 
 class Router(NamedTuple):
@@ -63,6 +66,7 @@ class Router(NamedTuple):
     lane_first: Floats
     lane_bias: Floats
     lane_last: Floats
+    lean: Floats
     lane: Floats
 
 
@@ -83,10 +87,10 @@ def flat(router: Router) -> Floats:
 
 def static_routing(name: str) -> Floats:
     """Weights (SIZE,) of a static routing of ROUTINGS; all tasks in the middle lane."""
-    feature, sign = ROUTINGS[name]
     weights = np.zeros(SIZE)
-    weights[FEATURES.index(feature)] = sign
-    weights[SIZE - len(LANES) + MIDDLE] = 1.0
+    for feature, weight in ROUTINGS[name].items():
+        weights[FEATURES.index(feature)] = weight
+    weights[SIZE - len(LANES) :] = -BROAD * np.array(LANES) ** 2
     return weights
 
 
@@ -112,8 +116,13 @@ def route_scores(
 def lane_scores(router: Router, x: Floats, common: Floats, units: Floats, scores: Floats) -> None:
     """Scores (LANES,) of a task with features x (FEATURES,) of where it is queued."""
     _hidden(router.lane_first, router.lane_bias, x, common, units)
+    lean = 0.0
+    for i in range(len(x)):
+        lean += router.lean[i] * x[i]
+    for i in range(len(common)):
+        lean += router.lean[len(x) + i] * common[i]
     for lane in range(len(scores)):
-        scores[lane] = router.lane[lane]
+        scores[lane] = router.lane[lane] + LANES[lane] * lean
         for unit in range(UNITS):
             scores[lane] += units[unit] * router.lane_last[unit, lane]
 
