@@ -13,7 +13,7 @@ LAYERS = [
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
     ["engine", "cycle", "executor", "optimize", "tuning", "training"],
-    ["configuration", "tradeoffs"],
+    ["configuration", "tradeoffs", "clusters"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],
 ]

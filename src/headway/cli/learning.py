@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from headway.cli.options import (
     open_histories,
     prices_of,
 )
+
+if TYPE_CHECKING:
+    from headway.observe.trace import Trace
 
 
 def configure(
@@ -115,7 +118,7 @@ def train_scheduler(
         str,
         typer.Option(
             help="search, preferences, ppo, dqn, ppo-weights, constant-weights; "
-            "hierarchical: workflows."
+            "hierarchical: workflows; multi-agent: a history of each cluster."
         ),
     ] = "search",
     minutes: Annotated[float, typer.Option(min=0.0, help="Of training; 0 = no limit.")] = 0.0,
@@ -135,6 +138,10 @@ def train_scheduler(
     if algo == "hierarchical":
         limits = (minutes, decisions, seed, resume)
         _train_workflows(history, out, limits, format, map, procs, as_json)
+        return
+    if algo == "multi-agent":
+        limits = (minutes, decisions, seed, resume)
+        _train_clusters(open_histories(history, format, map, procs, ""), out, limits, as_json)
         return
     from headway.report.trained import trained_screen
     from headway.training import train_scheduler as train
@@ -171,3 +178,19 @@ def _train_workflows(
             decisions=decisions, seed=seed, resume=resume, progress=progress,
         )  # fmt: skip
     answer(document, as_json, trained_workflows_screen)
+
+
+def _train_clusters(
+    traces: list[Trace], out: Path, limits: tuple[float, int, int, bool], as_json: bool
+) -> None:
+    """Learn where several clusters send tasks and how they order them."""
+    from headway.clusters import train_clusters
+    from headway.report.trained_clusters import trained_clusters_screen
+
+    minutes, decisions, seed, resume = limits
+    with progress_bars() as progress:
+        document = train_clusters(
+            traces, out, clock=time.perf_counter, minutes=minutes, decisions=decisions, seed=seed,
+            resume=resume, progress=progress,
+        )  # fmt: skip
+    answer(document, as_json, trained_clusters_screen)

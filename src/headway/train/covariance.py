@@ -121,22 +121,22 @@ def evolve(
     """
     judged = judge.windows(validation, jobs)
     windows = Windows(judge, courses, jobs)
-    state, curve = _resumed(resume, seed, start)
+    state, curve = resumed_search(resume, seed, start)
     if not curve:
         _validate(state, play, judged, curve)
     while state.decisions < decisions:
         rng = np.random.default_rng([seed, state.generation])
         places, made = windows.draw(rng, WINDOWS)
         state.decisions += made
-        _generation(state, play, [windows.at(place) for place in places], rng)
+        generation(state, play, [windows.at(place) for place in places], rng)
         if state.generation % EVERY == 0:
             _validate(state, play, judged, curve)
-            keep(resume, seed, curve, _arrays(state))
+            keep(resume, seed, curve, arrays_of(state))
         if progress is not None and not progress(state.decisions / decisions):
             break
     if curve[-1][0] != state.decisions:
         _validate(state, play, judged, curve)
-        keep(resume, seed, curve, _arrays(state))
+        keep(resume, seed, curve, arrays_of(state))
     return state, curve
 
 
@@ -158,8 +158,11 @@ def weights_of(names: Sequence[str], weighed: Floats) -> Floats:
     return weights
 
 
-def _generation(
-    state: Search, play: Play, windows: Sequence[Window], rng: np.random.Generator
+def generation(
+    state: Search,
+    play: Callable[[Floats, Any], tuple[float, int]],
+    windows: Sequence[Any],
+    rng: np.random.Generator,
 ) -> None:
     """Play children, move towards the better ones, and remember where they lay."""
     n = len(state.centre)
@@ -216,11 +219,12 @@ def _validate(state: Search, play: Play, judged: Sequence[Window], curve: Curve)
     curve.append((state.decisions, value))
 
 
-def _arrays(state: Search) -> Arrays:
+def arrays_of(state: Search) -> Arrays:
+    """A search as it is kept."""
     return {field.name: np.array(getattr(state, field.name)) for field in fields(state)}
 
 
-def _resumed(path: Path | None, seed: int, start: Floats) -> tuple[Search, Curve]:
+def resumed_search(path: Path | None, seed: int, start: Floats) -> tuple[Search, Curve]:
     """A search as it was kept, or at its beginning."""
     found = resumed(path, seed, {field.name for field in fields(Search)})
     if found is not None:
