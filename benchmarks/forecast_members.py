@@ -85,8 +85,8 @@ def row(name, scaled, loss, came, quantiles, began):
     spread = 1.96 * np.nanstd(scaled) / np.sqrt(np.isfinite(scaled).sum())
     return (
         f"| {name} | {np.nanmean(scaled):.3f} ± {spread:.3f} | {np.nanmedian(scaled):.3f} |"
-        f" {np.nanmean(loss):.4f} | {np.nanmedian(loss):.4f} | {covered[0]:.1%} | {covered[1]:.1%} |"
-        f" {cpu_s() - began:.1f} | n {np.isfinite(scaled).sum()}"
+        f" {np.nanmean(loss):.4f} | {np.nanmedian(loss):.4f} | {covered[0]:.1%} |"
+        f" {covered[1]:.1%} | {cpu_s() - began:.1f} | n {np.isfinite(scaled).sum()}"
     )
 
 

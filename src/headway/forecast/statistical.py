@@ -151,11 +151,10 @@ def _ets(x: Floats, horizon: int, seasons: Sequence[int]) -> Floats:
     """
     from statsforecast.ets import ets_f, forecast_ets
 
-    x = x[-_ETS_STEPS:]
     own = [m for m in seen(seasons, len(x)) if m <= _LONG_SEASON and len(x) >= 3 * m][:1]
     rest, ahead, wider = (x, np.zeros(horizon), 1.0) if own else smoothed(x, seasons, horizon)
     season = own[0] if own else 1
-    fitted = ets_f(rest, season, model="AZA" if own else "AZN")
+    fitted = ets_f(rest[-_ETS_STEPS:], season, model="AZA" if own else "AZN")
     middle = forecast_ets(fitted, horizon)["mean"]
     reach = _ets_reach(fitted["par"][:4], season, horizon) * np.sqrt(fitted["sigma2"])
     return _scaled(middle + ahead, wider * reach, fitted["residuals"])
