@@ -85,6 +85,16 @@ def test_a_long_file_has_a_series_for_each_name(tmp_path, key):
     assert read.panel.names == ("a y", "b y", "a z", "b z")
 
 
+def test_rows_of_several_series_are_not_mixed_up(tmp_path):
+    lines = "".join(f"{v},{stamp(h)},{h * v}\n" for v in (1, 10, 100) for h in range(48))
+    path = written(tmp_path, "vm,ts,cpu\n" + lines)
+    with pytest.raises(InputError, match="several rows for each time"):
+        read_series(path)
+    panel = read_series(path, series="vm").panel
+    assert panel.names == ("1", "10", "100")
+    np.testing.assert_array_equal(panel.y[5], [5, 50, 500])
+
+
 @pytest.mark.parametrize("name", ["load.parquet", "load.parquet.gz"])
 def test_parquet_is_read_with_its_types(tmp_path, name):
     moments = pl.from_epoch(pl.Series("at", BEGIN_S + HOUR * np.arange(48)), "s")

@@ -50,14 +50,16 @@ def read_series(
     *,
     time: str = "",
     values: Sequence[str] = (),
+    series: str = "",
     step_s: float = 0.0,
     zone: str = "",
 ) -> SeriesFile:
     """The series of a file on one regular grid, NaN where nothing was observed.
 
-    time, values: names of columns, '' and () = found by content; step_s: of the grid, 0 = as the
-    file's; zone: of times that state none, such as Europe/Berlin, '' = UTC. InputError where there
-    is no time, no number or nothing at all.
+    time, values, series: names of columns, '' and () = found by content and by SERIES; step_s: of
+    the grid, 0 = as the file's; zone: of times that state none, such as Europe/Berlin, '' = UTC.
+    InputError where there is no time, no number or nothing at all, or where rows of several series
+    cannot be told apart.
     """
     source = Source(path)
     try:
@@ -71,9 +73,20 @@ def read_series(
     finally:
         source.close()
     doubts = list(source.doubts)
-    points = _points(table, source, (time, tuple(values), zone), doubts, reasons)
+    names = _Names(time, tuple(values), series, zone)
+    points = _points(table, source, names, doubts, reasons)
     panel, more = on_grid(points, step_s)
     return SeriesFile(panel, doubts + more, {k: n for k, n in reasons.items() if n})
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the caller named; '' and () = not."""
+
+    time: str
+    values: tuple[str, ...]
+    series: str
+    zone: str
 
 
 def _table(source: Source, reasons: dict[str, int]) -> pl.DataFrame:
@@ -101,34 +114,36 @@ def _table(source: Source, reasons: dict[str, int]) -> pl.DataFrame:
 
 
 def _points(
-    table: pl.DataFrame,
-    source: Source,
-    named: tuple[str, tuple[str, ...], str],
-    doubts: list[str],
-    reasons: dict[str, int],
+    table: pl.DataFrame, source: Source, named: _Names, doubts: list[str], reasons: dict[str, int]
 ) -> Points:
     """The points of each series of a table of texts."""
-    time, values, zone = named
-    _check(table, source, [time, *values])
-    series = next((c for c in table.columns if c.lower() in SERIES and c != time), None)
-    time = time or _time_column(table, source, [*values, series])
-    if not zone:
+    _check(table, source, [named.time, named.series, *named.values])
+    found = (c for c in table.columns if c.lower() in SERIES and c != named.time)
+    series = named.series or next(found, None)
+    time = named.time or _time_column(table, source, [*named.values, series])
+    if not named.zone:
         doubt_zone(table[time], doubts)
-    at_s = _times(table, time, series, zone)
+    at_s = _times(table, time, series, named.zone)
     reasons[f"cannot read a time in {time}"] = int(np.isnan(at_s).sum())
+    if series is None and np.isfinite(at_s).sum() > 2 * len(np.unique(at_s[np.isfinite(at_s)])):
+        raise InputError(
+            f"{source.path} has several rows for each time: name the column that says which series"
+            f" a row is of, or call it `series` (its columns: {_listed(table)})"
+        )
     rest = [c for c in table.columns if c not in (time, series)]
-    values = values or tuple(c for c in rest if _share(table[c]) >= 0.5)
+    values = named.values or tuple(c for c in rest if _share(table[c]) >= 0.5)
     if not values:
         raise InputError(f"{source.path} has no column of numbers (its columns: {_listed(table)})")
-    left = [c for c in rest if c not in values and not named[1]]
+    left = [c for c in rest if c not in values and not named.values]
     if left:
         doubts.append(f"columns that are no numbers are left out: {', '.join(left[:10])}")
-    points = {}
-    groups = _groups(table, series)
+    points, groups = {}, _groups(table, series)
     for column in values:
-        y = table.select(number(pl.col(column)))[column].to_numpy().astype(np.float64)
-        unread = table[column].is_not_null().to_numpy() & ~np.isfinite(y)
-        reasons[f"cannot read a number in {column}"] = int(unread.sum())
+        numbers = table.select(number(pl.col(column)))[column]
+        reason = f"cannot read a number in {column if len(values) <= 10 else 'a column'}"
+        unread = numbers.null_count() - table[column].null_count()
+        reasons[reason] = reasons.get(reason, 0) + unread
+        y = numbers.to_numpy().astype(np.float64)
         for name, rows in groups:
             whole = " ".join(x for x in (name, column if len(values) > 1 or not name else "") if x)
             points[whole] = (at_s[rows], y[rows])
