@@ -42,7 +42,7 @@ CELLS = {  # decisions of training; tried at each; published RL, best untrained,
     "L-2 none": (700_000, 8, 724.5, 635.3, 360.9),
     "HPC2N none": (700_000, 4, 117.0, 97.2, 37.9),
     "L-1 bf": (3_700_000, 0, 58.6, 53.3, 22.7),
-    "L-2 bf": (700_000, 0, 118.8, 90.7, 41.2),
+    "L-2 bf": (2_000_000, 0, 118.8, 90.7, 41.2),
     "HPC2N bf": (800_000, 0, 86.1, 63.7, 17.4),
 }
 MIXES = {"L-1": "all", "L-2": "separate"}
