@@ -12,7 +12,7 @@ LAYERS = [
     ["observe", "store", "features", "predict", "forecast", "anomaly", "schedule", "guard"],
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
-    ["engine", "cycle", "executor", "optimize", "tuning", "training"],
+    ["engine", "cycle", "executor", "optimize", "tuning", "training", "forecasting"],
     ["configuration", "tradeoffs", "clusters"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],

@@ -65,6 +65,14 @@ def numbers_of(option: str, text: str) -> dict[str, float]:
     return found
 
 
+def periods_of(option: str, text: str) -> list[int]:
+    """'24,168' of an option as numbers of at least 2; ConfigError if it is not of that form."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if any(not part.isdecimal() or int(part) < 2 for part in parts):
+        raise ConfigError(f"{option} must be whole numbers of at least 2 and commas, got {text!r}")
+    return [int(part) for part in parts]
+
+
 def names(text: str) -> list[str]:
     """'a,b' as a list; ConfigError if it is empty."""
     found = [name.strip() for name in text.split(",") if name.strip()]

@@ -98,7 +98,8 @@ class Mixture:
         said = self._ask(horizon)
         weights, factors = self._evidence.judged(len(self._members), scale_of(y))
         quantiles = widened(mixed(said, weights), factors)
-        return answer(y, quantiles, made_by=self._signatures(weights), refused=refusals(y))
+        names = [str(getattr(member, "name", type(member).__name__)) for member in self._members]
+        return answer(y, quantiles, made_by=signatures(names, weights), refused=refusals(y))
 
     def _tell(self, start: int, end: int) -> None:
         """Let every member learn some of the past."""
@@ -110,14 +111,14 @@ class Mixture:
         """What members say now, (m, horizon, n, q); NaN where one refuses."""
         return np.stack([member.forecast(horizon).quantiles for member in self._members])
 
-    def _signatures(self, weights: Floats) -> NDArray[np.str_]:
-        """Who made the answer of each series, (n,): the members with a share that counts."""
-        names = [str(getattr(member, "name", type(member).__name__)) for member in self._members]
-        signed = []
-        for shares in weights.T:
-            order = [i for i in np.argsort(-shares) if shares[i] >= NAMED]
-            signed.append("+".join(f"{names[i]} {shares[i]:.2f}" for i in order))
-        return np.array(signed)
+
+def signatures(names: Sequence[str], weights: Floats) -> NDArray[np.str_]:
+    """Who made the answer of each series, (n,), by weights (m, n): those whose share counts."""
+    signed = []
+    for shares in weights.T:
+        order = [i for i in np.argsort(-shares) if shares[i] >= NAMED]
+        signed.append("+".join(f"{names[i]} {shares[i]:.2f}" for i in order))
+    return np.array(signed)
 
 
 def scale_of(y: Floats) -> Floats:

@@ -17,15 +17,17 @@ import numpy as np
 
 from headway.errors import NotEnoughData
 from headway.forecast import LEVELS, forecaster
-from headway.forecast.answer import bounded
+from headway.forecast.answer import answer, bounded, refusals
 from headway.forecast.combination import mixed, widened
-from headway.forecast.mixture import ORIGINS, Evidence, scale_of
+from headway.forecast.mixture import ORIGINS, Evidence, scale_of, signatures
 from headway.stats import interval_coverage, mase, weighted_quantile_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from headway.records import Estimate
 
     Floats = NDArray[np.float64]
     Progress = Callable[[str, float], None]
@@ -80,6 +82,34 @@ def backtest(
         for name, model in models.items()
         for row in scored(panel, name, model, horizon, cuts[-origins:])
     ]
+
+
+def foretell(
+    panel: Panel,
+    members: Sequence[str],
+    horizon: int,
+    *,
+    seed: int = 0,
+    workers: int = 2,
+    progress: Progress,
+) -> Estimate:
+    """What the combination says of the next steps: value (horizon, n), quantiles (horizon, n, q).
+
+    Members are weighed by what they say at the last origins, as in a backtest; where the past is
+    too short for one, all of them alike.
+    """
+    steps = len(panel.at_s)
+    earlier = max(min(ORIGINS, steps // horizon - LEAST), 0)
+    cuts = [steps - k * horizon for k in range(earlier, -1, -1)]
+    played = play_all(panel, members, horizon, cuts, seed=seed, workers=workers, progress=progress)
+    said = np.stack([one.quantiles for one in played.values()])  # (m, o, h, n, q)
+    evidence = Evidence()
+    for i, cut in enumerate(cuts[:-1]):
+        evidence.add(said[:, i], panel.y[cut : cut + horizon])
+    weights, factors = evidence.judged(len(said), scale_of(panel.y))
+    quantiles = widened(mixed(said[:, -1], weights), factors)
+    made_by = signatures(list(played), weights)
+    return answer(panel.y, quantiles, made_by=made_by, refused=refusals(panel.y))
 
 
 def origins_of(steps: int, horizon: int, origins: int) -> list[int]:

@@ -1,0 +1,128 @@
+"""The future of series in a file, and how well it would have been said in the past."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from headway.errors import ConfigError
+from headway.forecast import LEVELS, MEMBERS
+from headway.verify.backtest import Panel, backtest, foretell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    Progress = Callable[[str, float], None]
+
+DAY_S: Final = 86400.0
+FAST: Final = ("naive", "seasonal_naive", "theta", "mstl", "boosted")
+"""Members of `auto`: seconds for hundreds of series. `all` takes every member there is."""
+MANY: Final = 20_000_000  # points of a panel, beyond which nothing is forecast at once
+
+
+def forecast_series(
+    path: Path,
+    horizon: int,
+    *,
+    time: str = "",
+    value: str = "",
+    seasons: Sequence[int] = (),
+    models: Sequence[str] = ("auto",),
+    seed: int = 0,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """The next `horizon` steps of every series of a file, a row each.
+
+    `{series, at, value, low_80, high_80, low_95, high_95, made_by, refused}`; at is UTC, ISO 8601;
+    a series that is refused has one row with its reason and nulls.
+    """
+    panel = panel_of(path, time=time, value=value, seasons=seasons)
+    said = foretell(panel, members_of(models), horizon, seed=seed, progress=progress)
+    at_s = panel.at_s[-1] + panel.step_s * np.arange(1, horizon + 1)
+    bounds = {
+        f"{side}_{share}": LEVELS.index(level)
+        for share, pair in ((80, (0.1, 0.9)), (95, (0.025, 0.975)))
+        for side, level in zip(("low", "high"), pair, strict=True)
+    }
+    rows: list[dict[str, Any]] = []
+    for i, name in enumerate(panel.names):
+        signed = {"made_by": str(said.made_by[i]), "refused": str(said.refused[i])}
+        if signed["refused"]:
+            nothing = dict.fromkeys(("value", *bounds))
+            rows.append({"series": name, "at": None, **nothing, **signed})
+            continue
+        for step in range(horizon):
+            numbers = {key: float(said.quantiles[step, i, at]) for key, at in bounds.items()}
+            rows.append({
+                "series": name, "at": iso(at_s[step]), "value": float(said.value[step, i]),
+                **numbers, **signed,
+            })  # fmt: skip
+    return rows
+
+
+def backtest_series(
+    path: Path,
+    horizon: int,
+    origins: int,
+    *,
+    time: str = "",
+    value: str = "",
+    seasons: Sequence[int] = (),
+    models: Sequence[str] = ("auto",),
+    seed: int = 0,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """Scores of every series and model at the last origins; see `verify.backtest.backtest`."""
+    panel = panel_of(path, time=time, value=value, seasons=seasons)
+    return backtest(panel, members_of(models), horizon, origins, seed=seed, progress=progress)
+
+
+def panel_of(path: Path, *, time: str, value: str, seasons: Sequence[int]) -> Panel:
+    """The series of a file on one grid, with the seasons that its step suggests."""
+    from headway.observe.series import read_series
+
+    found = read_series(path, time=time, value=value)
+    if found.y.size > MANY:
+        raise ConfigError(f"{path.name} has {found.y.size:,} points; at most {MANY:,} at once")
+    periods = tuple(seasons) or seasons_of(found.step_s, len(found.at_s))
+    return Panel(found.names, found.at_s, found.y, found.step_s, periods)
+
+
+def seasons_of(step_s: float, steps: int) -> tuple[int, ...]:
+    """Periods, in steps, that may be seen twice in so many steps: a day, a week, a year of weeks.
+
+    >>> seasons_of(3600.0, 1000)
+    (24, 168)
+    >>> seasons_of(86400.0, 1000)
+    (7, 365)
+    """
+    wanted = (DAY_S, 7 * DAY_S, 365 * DAY_S)
+    periods = [round(period_s / step_s) for period_s in wanted if period_s >= 1.5 * step_s]
+    kept = tuple(p for p in periods if 1 < p <= max(steps // 2, 2))
+    return kept[:2] or (1,)
+
+
+def members_of(models: Sequence[str]) -> tuple[str, ...]:
+    """The members that a list of models names; `auto` and `all` are sets of them."""
+    named: list[str] = []
+    for model in models:
+        one = {"auto": FAST, "all": tuple(MEMBERS)}.get(model, (model,))
+        named += [name for name in one if name not in named]
+    wrong = [name for name in named if name not in MEMBERS]
+    if wrong:
+        raise ConfigError(
+            f"model must be auto, all or some of {', '.join(MEMBERS)}, got {wrong[0]!r}"
+        )
+    return tuple(named)
+
+
+def iso(at_s: float) -> str:
+    """A moment as ISO 8601 in UTC.
+
+    >>> iso(0.0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
