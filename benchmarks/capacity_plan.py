@@ -1,0 +1,146 @@
+"""Does `headway plan` name the capacity that the next months need, cheaper than plain practice?
+
+`capacity_plan.py [--months 30 12] TRACE`: at the start of each of 12 months of 30 days, after the
+first 30, a size is chosen from what was known then; the month that came is played on it, from an
+empty machine, first come with EASY, requested times. A task that had not ended by then counts as
+long as tasks like it took of their requests. Every way has one number that makes it larger or
+smaller (Headway: the wait that is wanted; the others: a factor on their size); the table holds all
+of them at the same mean wait over the 12 months, found by interpolation between tried factors.
+
+    Headway         `headway.plan`: expected wait over futures at most the wanted one
+    peak + 20 %     1.2 times the largest demand of an hour of last month, as if nothing waited
+    last 95 %       the 95 % quantile of last week's hourly demand, repeated (seasonal naive)
+    mean            mean demand of last month
+    constant        one size for all 12 months, chosen in hindsight
+    hindsight       each month the smallest size whose wait was at most the wanted one
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from headway.history import open_traces, tasks_of
+from headway.plan import DAY_S, daily_demand, look_ahead, mean_wait_s, play
+from headway.simulate.workload import workload_from
+
+MONTH_S = 30 * DAY_S
+HOUR_S = 3600.0
+WANTED_S = 60.0 * np.array([2, 5, 10, 20, 40, 80, 160, 320, 640])
+TABLE_S = 60.0 * np.array([10, 30, 60, 180])
+FACTORS = np.geomspace(0.15, 4.0, 24)
+
+
+def known_at(workload, ended_s, now_s):
+    """The tasks submitted before now; those that had not ended then as long as usual."""
+    part = workload.part(0, int(np.searchsorted(workload.submit_s, now_s)))
+    is_open = ended_s[: len(part)] > now_s
+    usual = np.median((part.runtime_s / part.requested_s)[~is_open])
+    runtime_s = np.where(is_open, np.maximum(usual * part.requested_s, 1.0), part.runtime_s)
+    return replace(part, runtime_s=runtime_s)
+
+
+def hourly_demand(part, start_s, end_s):
+    """Mean processors in use in each hour if nothing waited."""
+    hours = int((end_s - start_s) // HOUR_S)
+    edges = start_s + HOUR_S * np.arange(hours + 1)
+    held = np.zeros(hours + 1)
+    for times, sign in ((part.submit_s, 1.0), (part.submit_s + part.runtime_s, -1.0)):
+        order = np.argsort(times, kind="stable")
+        t, procs = times[order], part.procs[order]
+        before = np.searchsorted(t, edges)
+        count = np.r_[0.0, np.cumsum(procs)]
+        moment = np.r_[0.0, np.cumsum(procs * t)]
+        held += sign * (edges * count[before] - moment[before])
+    return np.diff(held) / HOUR_S
+
+
+class Months:
+    """The months that came, and what each size would have meant in them."""
+
+    def __init__(self, workload, firsts):
+        self.parts = []
+        for first_s in firsts:
+            low, high = np.searchsorted(workload.submit_s, [first_s, first_s + MONTH_S])
+            self.parts.append(workload.part(int(low), int(high - low)))
+        self.tasks = np.array([len(part) for part in self.parts])
+        self._known = {}
+
+    def wait_s(self, month, procs):
+        key = month, int(max(procs, 1))
+        if key not in self._known:
+            self._known[key] = mean_wait_s(self.parts[month], key[1])
+        return self._known[key]
+
+    def mean(self, sizes):
+        """Mean wait over the tasks of all months, mean size."""
+        waits = np.array([self.wait_s(m, size) for m, size in enumerate(sizes)])
+        return float((waits * self.tasks).sum() / self.tasks.sum()), float(np.mean(sizes))
+
+    def least(self, month, wait_s):
+        """The smallest size of a month whose wait is at most so long, by bisection."""
+        low, high = 1, 4 * int(self.parts[month].total_procs)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.wait_s(month, middle) <= wait_s else (middle, high)
+        return high
+
+
+def at_wait(points, wait_s):
+    """The mean size at a mean wait, between the points (wait, size) of a way; NaN outside."""
+    waits, sizes = np.array(sorted(points)).T
+    logs = np.log(np.maximum(waits, 1.0))
+    if not logs[0] <= np.log(wait_s) <= logs[-1]:
+        return np.nan
+    return float(np.interp(np.log(wait_s), logs, sizes))
+
+
+def main():
+    """Judge one trace."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("trace", type=Path)
+    parser.add_argument("--months", type=int, nargs=2, default=[30, 12])
+    given = parser.parse_args()
+    tasks, facts = tasks_of(open_traces([given.trace]), lambda what, share: None)
+    workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
+    ended = tasks["ended_s"].fill_null(np.inf).to_numpy()[workload.rows] - facts[0].zero_s
+    first, count = given.months
+    zero_s = float(workload.submit_s[0])
+    firsts = [zero_s + (first + m) * MONTH_S for m in range(count)]
+    months = Months(workload, firsts)
+    plain = {"peak + 20 %": [], "last 95 %": [], "mean": []}
+    waits, began = [], time.process_time()
+    for now_s in firsts:
+        known = known_at(workload, ended, now_s)
+        outlook = look_ahead(daily_demand(known, now_s), 30)
+        waits.append(play(known, now_s, outlook, progress=lambda what, share: None))
+        hours = hourly_demand(known, now_s - MONTH_S, now_s)
+        plain["peak + 20 %"].append(1.2 * hours.max())
+        plain["last 95 %"].append(np.quantile(hours[-168:], 0.95))
+        plain["mean"].append(hours.mean())
+        print(f"{outlook.sums.round(0)} came {(months.parts[len(waits)-1].runtime_s * months.parts[len(waits)-1].procs).sum() / DAY_S:.0f}", flush=True)
+    print(f"{time.process_time() - began:.0f} CPU s for {count} plans")
+    ways = {"Headway": [], "Headway, 70 % of futures": []}
+    for wanted_s in WANTED_S:
+        ways["Headway"].append(months.mean([w.size_for(wanted_s) for w in waits]))
+        careful = [w.size_for(wanted_s, 0.7) for w in waits]
+        ways["Headway, 70 % of futures"].append(months.mean(careful))
+    for name, sizes in plain.items():
+        ways[name] = [months.mean([round(f * size) for size in sizes]) for f in FACTORS]
+    mean = float(np.mean(plain["mean"]))
+    ways["constant"] = [months.mean([round(f * mean)] * count) for f in FACTORS]
+    ways["hindsight"] = [
+        months.mean([months.least(m, wanted_s) for m in range(count)]) for wanted_s in WANTED_S
+    ]
+    print(f"| way | {' | '.join(f'{w / 60:.0f} min' for w in TABLE_S)} |")
+    print(f"|---|{'---|' * len(TABLE_S)}")
+    for name, points in ways.items():
+        print(f"| {name} | {' | '.join(f'{at_wait(points, w):.0f}' for w in TABLE_S)} |")
+    print("\nunscaled: " + "; ".join(
+        f"{name} {months.mean([round(s) for s in sizes])}" for name, sizes in plain.items()))
+
+
+if __name__ == "__main__":
+    main()
