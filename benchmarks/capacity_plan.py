@@ -120,7 +120,10 @@ def main():
         plain["peak + 20 %"].append(1.2 * hours.max())
         plain["last 95 %"].append(np.quantile(hours[-168:], 0.95))
         plain["mean"].append(hours.mean())
-        print(f"{outlook.sums.round(0)} came {(months.parts[len(waits)-1].runtime_s * months.parts[len(waits)-1].procs).sum() / DAY_S:.0f}", flush=True)
+        print(
+            f"{outlook.sums.round(0)} came {(months.parts[len(waits) - 1].runtime_s * months.parts[len(waits) - 1].procs).sum() / DAY_S:.0f}",
+            flush=True,
+        )
     print(f"{time.process_time() - began:.0f} CPU s for {count} plans")
     ways = {"Headway": [], "Headway, 70 % of futures": []}
     for wanted_s in WANTED_S:
@@ -138,8 +141,12 @@ def main():
     print(f"|---|{'---|' * len(TABLE_S)}")
     for name, points in ways.items():
         print(f"| {name} | {' | '.join(f'{at_wait(points, w):.0f}' for w in TABLE_S)} |")
-    print("\nunscaled: " + "; ".join(
-        f"{name} {months.mean([round(s) for s in sizes])}" for name, sizes in plain.items()))
+    print(
+        "\nunscaled: "
+        + "; ".join(
+            f"{name} {months.mean([round(s) for s in sizes])}" for name, sizes in plain.items()
+        )
+    )
 
 
 if __name__ == "__main__":

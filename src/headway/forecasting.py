@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,18 +10,20 @@ import numpy as np
 
 from headway.errors import ConfigError
 from headway.forecast import LEVELS, MEMBERS
-from headway.verify.backtest import Panel, backtest, foretell
+from headway.observe.series import read_series
+from headway.verify.backtest import backtest, foretell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from headway.protocols import Panel
+
     Progress = Callable[[str, float], None]
 
-DAY_S: Final = 86400.0
 FAST: Final = ("naive", "seasonal_naive", "theta", "mstl", "boosted")
 """Members of `auto`: seconds for hundreds of series. `all` takes every member there is."""
-MANY: Final = 20_000_000  # points of a panel, beyond which nothing is forecast at once
+MOST_POINTS: Final = 20_000_000
 
 
 def forecast_series(
@@ -81,28 +84,11 @@ def backtest_series(
 
 
 def panel_of(path: Path, *, time: str, value: str, seasons: Sequence[int]) -> Panel:
-    """The series of a file on one grid, with the seasons that its step suggests."""
-    from headway.observe.series import read_series
-
-    found = read_series(path, time=time, value=value)
-    if found.y.size > MANY:
-        raise ConfigError(f"{path.name} has {found.y.size:,} points; at most {MANY:,} at once")
-    periods = tuple(seasons) or seasons_of(found.step_s, len(found.at_s))
-    return Panel(found.names, found.at_s, found.y, found.step_s, periods)
-
-
-def seasons_of(step_s: float, steps: int) -> tuple[int, ...]:
-    """Periods, in steps, that may be seen twice in so many steps: a day, a week, a year of weeks.
-
-    >>> seasons_of(3600.0, 1000)
-    (24, 168)
-    >>> seasons_of(86400.0, 1000)
-    (7, 365)
-    """
-    wanted = (DAY_S, 7 * DAY_S, 365 * DAY_S)
-    periods = [round(period_s / step_s) for period_s in wanted if period_s >= 1.5 * step_s]
-    kept = tuple(p for p in periods if 1 < p <= max(steps // 2, 2))
-    return kept[:2] or (1,)
+    """The series of a file on one grid; `value` names a column, '' = every column of numbers."""
+    panel = read_series(path, time=time, values=(value,) if value else ()).panel
+    if panel.y.size > MOST_POINTS:
+        raise ConfigError(f"{path.name} has {panel.y.size:,} points, at most {MOST_POINTS:,}")
+    return replace(panel, seasons=tuple(seasons)) if seasons else panel
 
 
 def members_of(models: Sequence[str]) -> tuple[str, ...]:

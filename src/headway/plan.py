@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 DAY_S: Final = 86400.0
 WEEK: Final = 7
-MEMBERS: Final = ("naive", "seasonal_naive")
+MEMBERS: Final = ("naive", "seasonal_naive", "theta")
 TESTED: Final = 12  # past origins at which sums were forecast, half a horizon apart
 LEAST: Final = 4  # of them, with which a plan can be made
 WINDOWS: Final = 10  # of the past that are played, half a horizon apart

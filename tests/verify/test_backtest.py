@@ -5,7 +5,8 @@ import pytest
 from tests.forecast.test_mixture import DAY, HOUR_S, daily
 
 from headway.errors import NotEnoughData
-from headway.verify.backtest import Panel, backtest, origins_of, play, together
+from headway.protocols import Panel
+from headway.verify.backtest import backtest, foretell, origins_of, play, together
 
 MEMBERS = ("naive", "seasonal_naive")
 
@@ -52,3 +53,16 @@ def test_origins_are_a_horizon_apart_and_the_last_has_one_left():
 def test_too_little_is_refused_with_what_it_needs():
     with pytest.raises(NotEnoughData, match="144 points, got 100"):
         origins_of(100, DAY, 3)
+
+
+def test_what_is_next_is_said_by_the_members_that_were_best():
+    said = foretell(panel(20), MEMBERS, DAY, progress=lambda what, share: None)
+    assert said.value.shape == (DAY, 3)
+    assert said.made_by[0].startswith("seasonal_naive")
+    assert (said.refused == "").all()
+
+
+def test_a_past_without_origins_is_answered_by_all_alike():
+    short = panel(2)
+    said = foretell(short, MEMBERS, DAY, progress=lambda what, share: None)
+    assert said.made_by[0] == "naive 0.50+seasonal_naive 0.50"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from headway.protocols import Panel
     from headway.records import Estimate
 
     Floats = NDArray[np.float64]
@@ -35,17 +36,6 @@ if TYPE_CHECKING:
 COMBINATION: Final = "headway"
 MEDIAN: Final = "median"  # of all members, level by level: the plain combination
 LEAST: Final = 3  # times the horizon that must be known at the first origin
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """n series on one grid: names (n,), at_s (t,) a step_s apart, y (t, n) with NaN = none."""
-
-    names: tuple[str, ...]
-    at_s: Floats
-    y: Floats
-    step_s: float
-    seasons: tuple[int, ...]  # in steps, the shortest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +186,11 @@ def scored(
 ) -> list[dict[str, Any]]:
     """The scores of a model, a row a series."""
     levels, n = np.array(LEVELS), len(panel.names)
+    season = panel.seasons[0] if panel.seasons else 1
     came = np.stack([panel.y[cut : cut + horizon] for cut in cuts])  # (o, h, n)
     flat = came.reshape(-1, n)
     quantiles = model.quantiles.reshape(-1, n, len(levels))
-    error = mase(flat, model.value.reshape(-1, n), panel.y[: cuts[0]], panel.seasons[0])
+    error = mase(flat, model.value.reshape(-1, n), panel.y[: cuts[0]], season)
     loss = weighted_quantile_loss(flat, quantiles, levels)
     return [
         {
