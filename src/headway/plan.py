@@ -72,12 +72,12 @@ class Waits:
         return np.asarray(self.wait_s.mean(axis=1))
 
     def size_for(self, wait_s: float, level: float | None = None) -> int:
-        """The smallest size whose wait, expected or at a level, is at most wait_s; else the
-        largest that was tried.
+        """The smallest size from which on waits, expected or at a level, are at most wait_s; else
+        the largest that was tried.
         """
         waits = self.expected() if level is None else self.at(level)
-        enough = np.flatnonzero(np.maximum.accumulate((waits <= wait_s)[::-1])[::-1])
-        enough = enough[waits[enough] <= wait_s]
+        is_enough = np.logical_and.accumulate((waits <= wait_s)[::-1])[::-1]
+        enough = np.flatnonzero(is_enough)
         return int(self.sizes[enough[0]] if len(enough) else self.sizes[-1])
 
 
@@ -233,7 +233,7 @@ def plan(
 
 def _tell(mixture: Mixture, demand: Floats, start: int, end: int) -> None:
     if end > start:
-        mixture.learn(DAY_S * np.arange(start, end), demand[start:end, None])
+        mixture.learn(DAY_S * np.arange(start, end, dtype=np.float64), demand[start:end, None])
 
 
 def _windows(workload: Workload, end_s: float, horizon_s: float) -> list[Workload]:
