@@ -69,6 +69,7 @@ class Months:
         self._known = {}
 
     def wait_s(self, month, procs):
+        """The mean wait in a month on a machine of so many processors."""
         key = month, int(max(procs, 1))
         if key not in self._known:
             self._known[key] = mean_wait_s(self.parts[month], key[1])
@@ -120,10 +121,6 @@ def main():
         plain["peak + 20 %"].append(1.2 * hours.max())
         plain["last 95 %"].append(np.quantile(hours[-168:], 0.95))
         plain["mean"].append(hours.mean())
-        print(
-            f"{outlook.sums.round(0)} came {(months.parts[len(waits) - 1].runtime_s * months.parts[len(waits) - 1].procs).sum() / DAY_S:.0f}",
-            flush=True,
-        )
     print(f"{time.process_time() - began:.0f} CPU s for {count} plans")
     ways = {"Headway": [], "Headway, 70 % of futures": []}
     for wanted_s in WANTED_S:
