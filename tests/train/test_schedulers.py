@@ -1,28 +1,36 @@
-"""The three ways to train an order: what they promise alike."""
+"""The four ways to train an order: what they promise alike."""
 
 import numpy as np
 import pytest
 
 from headway.errors import ConfigError, NotEnoughData
-from headway.schedule.network import SIZE
+from headway.schedule.network import SIZE, smallest_area_first
 from headway.schedule.observation import FEATURES
 from headway.simulate.episode import COMMIT, EASY
 from headway.simulate.generated import generated
-from headway.train import dqn, ppo
+from headway.train import dqn, imitate, ppo
+from headway.train.choices import Player, wide_logits
 from headway.train.covariance import NAMES, search_linear
 from headway.train.dqn import train_dqn
+from headway.train.imitate import train_imitation
+from headway.train.judge import judge_of
 from headway.train.ppo import train_ppo
+from headway.train.rounds import learner_of
 
 pytest.importorskip("torch")
-ALGORITHMS = {"linear": search_linear, "ppo": train_ppo, "dqn": train_dqn}
+ALGORITHMS = {
+    "linear": search_linear,
+    "imitation": train_imitation,
+    "ppo": train_ppo,
+    "dqn": train_dqn,
+}
 JOBS = 60
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(ppo, "STEPS", 16)
-    monkeypatch.setattr(ppo, "ITERATIONS", 2)
-    monkeypatch.setattr(dqn, "STEPS", 16)
+    for module in (imitate, ppo, dqn):
+        monkeypatch.setattr(module, "WINDOWS", 2)
     monkeypatch.setattr(dqn, "ITERATIONS", 2)
     monkeypatch.setattr("headway.train.covariance.EVERY", 2)
     monkeypatch.setattr("headway.train.covariance.WINDOWS", 2)
@@ -77,7 +85,7 @@ def test_nothing_to_do_is_refused(algo, courses):
         run(algo, courses, 0)
 
 
-@pytest.mark.parametrize("algo", ["ppo", "dqn"])
+@pytest.mark.parametrize("algo", ["imitation", "ppo", "dqn"])
 def test_windows_in_which_nothing_waits_teach_nothing(algo):
     idle = generated(np.random.default_rng(0), 1, 4096, jobs=JOBS, window=JOBS, mixes=["separate"])
     with pytest.raises(NotEnoughData, match="nothing to learn"):
@@ -116,18 +124,33 @@ def test_trials_are_refused_where_the_order_alone_does_not_decide(courses):
         run("linear", courses, tried=4)
 
 
-def test_advantages_are_the_rewards_that_were_not_expected():
-    rewards, is_over = np.array([[1.0], [2.0], [3.0]]), np.array([[False], [True], [False]])
-    found = ppo.advantages(rewards, is_over, np.array([[0.0], [0.0], [0.0], [10.0]]))
-    fade = ppo.DISCOUNT * ppo.TRACE
-    np.testing.assert_allclose(found[:, 0], [1.0 + 2.0 * fade, 2.0, 3.0 + 10.0 * ppo.DISCOUNT])
+def test_choices_are_the_same_for_the_same_draws_and_say_what_is_saved(courses):
+    player = Player(judge_of(EASY, courses[0]), courses[0], JOBS)
+    weights = smallest_area_first()
+    found, made = player.gather(weights, 3, np.random.default_rng(0))
+    again, _ = player.gather(weights, 3, np.random.default_rng(0))
+    assert made > 0
+    np.testing.assert_array_equal(found.gain, again.gain)
+    assert (found.gain[:, 0] == 0.0).all()
+    assert (found.gain[~found.is_choice] == 0.0).all()
+    assert (found.gain != 0.0).any(axis=1).all()
 
 
-def test_sums_stop_at_the_end_of_a_window():
-    rewards = np.ones((4, 1))
-    is_over = np.array([[False], [True], [False], [False]])
-    paid, then, discount = dqn.sums(rewards, is_over)
-    fade = dqn.DISCOUNT
-    np.testing.assert_allclose(paid[:, 0], [1 + fade, 1, 1 + fade, 1])
-    np.testing.assert_allclose(discount[:, 0], [0, 0, fade**2, fade])
-    np.testing.assert_array_equal(then[:, 0], 4)
+@pytest.mark.parametrize("learn", [imitate.learn, ppo.learn, dqn.learn])
+def test_learning_prefers_what_saved(learn, courses):
+    player = Player(judge_of(EASY, courses[0]), courses[0], JOBS)
+    learner = learner_of(0, 1e-2, smallest_area_first())
+    found, _ = player.gather(learner.mean, 20, np.random.default_rng(0))
+    area = found.states.x[:, 0] + found.states.x[:, 3]  # small areas cost now, large ones save
+    gain = np.zeros_like(found.gain)
+    gain[found.is_choice] = 0.1 * (area - area.mean())
+    taught = found._replace(gain=gain)
+
+    def saved():
+        chosen = wide_logits(learner.weights, taught).argmax(1).numpy()
+        return gain[np.arange(len(gain)), chosen].mean()
+
+    before = saved()
+    for _ in range(20):
+        learn(taught, learner, np.random.default_rng(1))
+    assert saved() > before

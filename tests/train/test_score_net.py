@@ -3,20 +3,12 @@ import pytest
 
 from headway.schedule.network import SIZE, network_of, scores, smallest_area_first
 from headway.schedule.observation import COMMON, FEATURES
-from headway.simulate.batch import Batch
-from headway.simulate.episode import EASY
-from headway.simulate.generated import generated
 from headway.train.score_net import (
     SHARPNESS,
-    SUMMARY,
     States,
     begun,
-    critic,
-    joined,
     logits,
     picked,
-    states_of,
-    summary,
 )
 
 torch = pytest.importorskip("torch")
@@ -59,37 +51,10 @@ def test_a_network_that_has_begun_is_still_the_rule():
     assert torch.allclose(logits(torch.from_numpy(start).float(), states), rule)
 
 
-def test_states_can_be_joined_and_picked():
-    one, other = drawn(5, [2, 4]), drawn(6, [1, 3])
-    both = joined([one, other])
-    again = picked(both, np.array([3, 0, 3]))
+def test_states_can_be_picked():
+    states = drawn(5, [2, 4, 1, 3])
+    again = picked(states, np.array([3, 0, 3]))
     np.testing.assert_array_equal(again.counts, [3, 2, 3])
-    np.testing.assert_array_equal(again.x[:3], other.x[1:])
-    np.testing.assert_array_equal(again.x[3:5], one.x[:2])
-    np.testing.assert_array_equal(again.common[1], one.common[0])
-
-
-def test_states_of_a_batch_hold_only_real_tasks():
-    courses = generated(np.random.default_rng(0), 2, 64, jobs=200, window=100)
-    seen = Batch(courses, 4, 100, EASY, 0).reset()
-    states = states_of(seen)
-    assert len(states.x) == seen.is_allowed.sum()
-    np.testing.assert_allclose(
-        states.x[: states.counts[0]], seen.x[0, : states.counts[0]], rtol=1e-6
-    )
-
-
-def test_a_summary_does_not_depend_on_the_order_of_tasks():
-    states = drawn(7, [6])
-    turned = states._replace(x=states.x[::-1].copy())
-    assert summary(states).shape == (1, SUMMARY)
-    assert torch.allclose(summary(states), summary(turned), atol=1e-5)
-
-
-def test_a_critic_is_drawn_from_its_seed_alone():
-    torch.manual_seed(1)
-    before = torch.rand(1)
-    torch.manual_seed(1)
-    one, other = critic(3), critic(3)
-    assert torch.rand(1) == before
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    np.testing.assert_array_equal(again.x[:3], states.x[7:])
+    np.testing.assert_array_equal(again.x[3:5], states.x[:2])
+    np.testing.assert_array_equal(again.common[1], states.common[0])

@@ -28,7 +28,8 @@ from headway.schedule.observation import (
     observe_task,
     view_of,
 )
-from headway.simulate.episode import Episode, advance, choose, episode_of, may_start, restart
+from headway.simulate.commit import WAITING
+from headway.simulate.episode import Episode, advance, choose, episode_of, may_start
 from headway.simulate.play import best, logs_of, look, moment
 from headway.simulate.promises import promises_of
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headway.schedule.siblings import Siblings
-    from headway.simulate.structures import Jobs
+    from headway.simulate.structures import Jobs, Running
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -78,42 +79,41 @@ def branches(
     ahead: the horizon (see above); inf = the end of the window. keeps: the path goes on as the
     best of the choices, so that it is better and better; only with ahead = inf.
     """
-    n, many = len(jobs.submit_s), luck.shape[1] + 1
-    episode = episode_of(
-        jobs, siblings, promises_of(np.empty(0), np.inf, total_procs), total_procs, mode
-    )
+    n, many, procs = len(jobs.submit_s), luck.shape[1] + 1, total_procs
+    promises = promises_of(np.empty(0), np.inf, procs)
+    trunk = episode_of(jobs, siblings, promises, procs, mode)
+    episode = episode_of(jobs, siblings, promises, procs, mode)
     room = Room(
-        view_of(n, min(n, total_procs), users), logs_of(jobs), np.empty(len(COMMON)),
+        view_of(n, min(n, procs), users), logs_of(jobs), np.empty(len(COMMON)),
         np.empty(len(FEATURES)), np.empty((3, FIRST)), np.empty(n, np.bool_),
     )  # fmt: skip
     path, tried = np.empty(3 * n, np.int64), np.empty(3 * n, np.int64)  # a start each, a head
-    made = _go_on(episode, room, total_procs, network, path, 0, np.inf)  # at each event
+    made = _go_on(episode, room, procs, network, path, 0, np.inf)  # at each event
     decisions, start_s = made, episode.line.start_s.copy()
     x, common = np.zeros((len(at), many, len(FEATURES))), np.zeros((len(at), len(COMMON)))
     counts, gain = np.zeros(len(at), np.int64), np.zeros((len(at), many))
     places, step = np.empty(many, np.int64), -1
     for b in range(len(at)):
-        step = max(int(at[b] * made), step + 1)
+        before, step = step, max(int(at[b] * made), step + 1)
         if step >= made:
             break
-        _again(episode, total_procs, path, step)
+        _follow(trunk, path, before, step)
         counts[b] = _options(
-            episode, room, total_procs, network, path[step], luck[b], sharpness, places, x[b]
+            trunk, room, procs, network, path[step], luck[b], sharpness, places, x[b]
         )
         common[b] = room.common
-        until_s = episode.line.now_s[0] + ahead * _drained_s(common[b])
-        usual, first = cost_until(jobs, start_s, until_s), path[step]
+        until_s = trunk.line.now_s[0] + ahead * _drained_s(common[b])
+        usual = cost_until(jobs, start_s, until_s)
         for option in range(1, counts[b]):
-            _again(episode, total_procs, path, step)
+            _copy(trunk, episode)
             choose(episode, places[option])
-            end = _go_on(episode, room, total_procs, network, tried, step + 1, until_s)
+            end = _go_on(episode, room, procs, network, tried, step + 1, until_s)
             decisions += end - step
             gain[b, option] = usual - cost_until(jobs, episode.line.start_s, until_s)
             if keeps and gain[b, option] > max(gain[b, :option].max(), 0.0):
                 start_s[:] = episode.line.start_s
-                path[step + 1 : end] = tried[step + 1 : end]
-                made, first = end, places[option]
-        path[step] = first
+                path[step], path[step + 1 : end] = places[option], tried[step + 1 : end]
+                made = end
     return Branches(x, common, counts, gain, decisions, start_s)
 
 
@@ -134,13 +134,45 @@ def _go_on(
 
 
 @bare
-def _again(episode: Episode, total_procs: int, path: Ints, step: int) -> None:
-    """From the beginning to the decision of a step."""
-    restart(episode, total_procs)
-    advance(episode)
-    for made in range(step):
-        choose(episode, path[made])
-        advance(episode)
+def _follow(trunk: Episode, path: Ints, before: int, step: int) -> None:
+    """From the decision of a step, -1 = the beginning, to that of another, along a path."""
+    if before < 0:
+        advance(trunk)
+    for made in range(max(before, 0), step):
+        choose(trunk, path[made])
+        advance(trunk)
+
+
+@compiled
+def _copy(one: Episode, other: Episode) -> None:
+    """Let an episode of the same window stand where another does."""
+    mine, given = other.line, one.line
+    waiting, ends = given.counts[WAITING], one.ends.size[0]
+    mine.waiting[:waiting] = given.waiting[:waiting]
+    mine.counts[:] = given.counts
+    mine.start_s[:] = given.start_s
+    mine.now_s[:] = given.now_s
+    other.ends.key[:ends] = one.ends.key[:ends]
+    other.ends.task[:ends] = one.ends.task[:ends]
+    other.ends.size[0] = ends
+    _copy_running(given.running, mine.running)
+    other.learned[:] = one.learned
+    other.stand[:] = one.stand
+    other.reserved_s[:] = one.reserved_s
+
+
+@compiled
+def _copy_running(one: Running, other: Running) -> None:
+    """The same for what runs."""
+    size = one.size[0]
+    other.end_s[:size] = one.end_s[:size]
+    other.procs[:size] = one.procs[:size]
+    other.task[:size] = one.task[:size]
+    other.slot_end_s[:size] = one.slot_end_s[:size]
+    other.slot_procs[:size] = one.slot_procs[:size]
+    other.slot_task[:size] = one.slot_task[:size]
+    other.slot[:] = one.slot
+    other.size[0] = size
 
 
 @bare

@@ -20,8 +20,8 @@ from headway.predict.neural import one_thread
 from headway.schedule.elastic import FEATURES, LEVERS, SHAPES, SIZE, controller_of
 from headway.simulate.elastic import play
 from headway.simulate.elastic_batch import ElasticBatch, avoidable
+from headway.train.advantages import advantages
 from headway.train.journal import keep, put, resumed, tensors
-from headway.train.ppo import advantages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,8 @@
 
 The first decisions are spent on evolution, which is cheap where there are few weights: gradients
 begin at the linear order that it finds, so that what they add is beyond what search gives.
-Every round begins its simulations anew and draws from a seed of its own, so that a run that was
-stopped goes on exactly as one that was not.
+Every round draws its windows from a seed of its own, so that a run that was stopped goes on exactly
+as one that was not.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from headway.errors import ConfigError
 from headway.predict.neural import one_thread
 from headway.schedule.network import smallest_area_first
-from headway.simulate.batch import Batch
 from headway.train import covariance
+from headway.train.choices import Player
 from headway.train.journal import keep, put, resumed, tensors
 from headway.train.judge import judge_of
-from headway.train.score_net import begun, critic
+from headway.train.score_net import begun
 from headway.train.trained import Trained
 
 if TYPE_CHECKING:
@@ -32,25 +32,23 @@ if TYPE_CHECKING:
     from headway.simulate.batch import Course
 
     Floats = NDArray[np.float64]
-    Round = Callable[[Batch, "Learner", np.random.Generator], int]
+    Round = Callable[[Player, "Learner", np.random.Generator], int]
 
-SIMULATIONS: Final = 64
-PAID: Final = 100.0  # by which rewards are multiplied
-DISCOUNT: Final = 0.99  # of what waiting costs, each decision
-KEPT: Final = 0.9  # of the running mean of weights, each time they are remembered
+KEPT: Final = 0.8  # of the running mean of weights, each time they are remembered
 LONGEST: Final = 0.5  # gradient
-SEARCHED: Final = 0.25  # of the decisions, made by evolution
+SEARCHED: Final = 0.4  # of the decisions, made by evolution
 
 
 @dataclass(slots=True)
 class Learner:
-    """What is learned: the weights of the policy, a critic, and a running mean of the weights."""
+    """What is learned: the weights of the policy, a running mean of them, and a critic if any."""
 
-    weights: Any  # flat tensor (SIZE,)
-    values: Any  # from a summary of a state to its worth
+    weights: Any  # flat tensor
+    values: Any  # from a summary of a state to its worth; None = no critic
     mean: Floats
-    optimizers: tuple[Any, Any]  # of both
+    optimizers: tuple[Any, ...]  # of the weights, of the critic
     share: float = 1.0  # of the decisions after the search that are made
+    kept: float = 0.9  # of the running mean, each time the weights are remembered
 
     def step(self, loss: Any) -> None:
         """One step down a loss."""
@@ -67,30 +65,24 @@ class Learner:
     def remember(self) -> None:
         """Move the running mean towards the weights as they are."""
         weights = self.weights.detach().numpy().astype(np.float64)
-        self.mean = KEPT * self.mean + (1.0 - KEPT) * weights
+        self.mean = self.kept * self.mean + (1.0 - self.kept) * weights
 
 
-def learner_of(seed: int, rates: tuple[float, float], order: Floats) -> Learner:
-    """A learner that acts as an order, weights (SIZE,) of the linear part alone; rates of the
-    weights and of the critic.
-    """
+def learner_of(seed: int, rate: float, order: Floats) -> Learner:
+    """A learner that acts as an order, weights (SIZE,) of the linear part alone."""
     import torch
 
     start = begun(order, np.random.default_rng(seed))
-    weights, values = torch.nn.Parameter(torch.from_numpy(start).float()), critic(seed)
-    learner = Learner(
-        weights, values, start,
-        (torch.optim.Adam([weights], rates[0]), torch.optim.Adam(values.parameters(), rates[1])),
-    )  # fmt: skip
-    nothing = weights.sum() + sum(parameter.sum() for parameter in values.parameters())
-    learner.step(0.0 * nothing)  # moments are there from now on
+    weights = torch.nn.Parameter(torch.from_numpy(start).float())
+    learner = Learner(weights, None, start, (torch.optim.Adam([weights], rate),), kept=KEPT)
+    learner.step(0.0 * weights.sum())  # moments are there from now on
     return learner
 
 
 @one_thread()
 def train(
     one_round: Round,
-    rates: tuple[float, float],
+    rate: float,
     courses: Sequence[Course],
     validation: Sequence[Course],
     jobs: int,
@@ -106,32 +98,28 @@ def train(
         raise ConfigError("training needs courses, validation windows and decisions of at least 1")
     judge = judge_of(mode, courses, validation)
     judged = judge.windows(validation, jobs)
-    courses = judge.lively(courses, jobs)
-    learner = learner_of(seed, rates, smallest_area_first())
-    names = {"mean", "best", "made", "searched", *tensors(*learner.optimizers)}
+    player = Player(judge, judge.lively(courses, jobs), jobs)
+    learner = learner_of(seed, rate, smallest_area_first())
+    names = {"mean", "best", "made", *tensors(*learner.optimizers)}
     if (kept := resumed(resume, seed, names)) is not None:
         arrays, curve = kept
         put(arrays, *learner.optimizers)
         learner.mean, best = arrays["mean"], arrays["best"]
-        made, searched = int(arrays["made"]), int(arrays["searched"])
+        made = int(arrays["made"])
     else:
         given = int(SEARCHED * decisions)
         found = _searched(courses, validation, jobs, mode, given, seed, resume, progress)
         if 0 < found.decisions < given:
             return found
-        learner, curve = learner_of(seed, rates, found.weights), found.curve
-        best, made, searched = found.weights, found.decisions, found.decisions
+        learner, curve = learner_of(seed, rate, found.weights), found.curve
+        best, made = found.weights, found.decisions
     while made < decisions:
         rng = np.random.default_rng([seed, made])
-        batch = Batch(courses, SIMULATIONS, jobs, mode, int(rng.integers(2**31)))
-        batch.reset()
-        learner.share = (made - searched) / (decisions - searched)
-        made += one_round(batch, learner, rng)
+        made += one_round(player, learner, rng)
         curve.append((made, judge.ratio(learner.mean, judged)))
         if curve[-1][1] <= min(value for _, value in curve):
             best = learner.mean.copy()
-        arrays = {"mean": learner.mean, "best": best}
-        arrays |= {"made": np.array(made), "searched": np.array(searched)}
+        arrays = {"mean": learner.mean, "best": best, "made": np.array(made)}
         keep(resume, seed, curve, arrays | tensors(*learner.optimizers))
         if progress is not None and not progress(made / decisions):
             break

@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from headway.schedule.network import FIRST, SHAPES, flat, network_of
-from headway.schedule.observation import COMMON, FEATURES
-from headway.simulate.batch import FLOOR_S
+from headway.schedule.network import SHAPES, flat, network_of
+from headway.schedule.observation import FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-    from headway.simulate.batch import Seen
 
     Floats = NDArray[np.float64]
     Singles = NDArray[np.float32]
@@ -29,8 +24,6 @@ if TYPE_CHECKING:
 SHARPNESS: Final = 20.0
 """Scores are multiplied by it where they are logits or worths: weights of about 1 then decide."""
 
-SUMMARY: Final = len(COMMON) + len(FEATURES) + 1
-
 
 class States(NamedTuple):
     """S moments at which something was chosen among the first counts of them."""
@@ -38,20 +31,6 @@ class States(NamedTuple):
     x: Singles  # (sum of counts, FEATURES)
     common: Singles  # (S, COMMON)
     counts: Ints  # (S,) rows of each, at least 1
-
-
-def states_of(seen: Seen) -> States:
-    """What a batch shows, copied, without the slots that hold no task."""
-    return States(
-        seen.x[seen.is_allowed].astype(np.float32),
-        seen.common.astype(np.float32),
-        seen.is_allowed.sum(axis=1),
-    )
-
-
-def joined(parts: Sequence[States]) -> States:
-    """All states of the parts, one part after the other."""
-    return States(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
 
 def picked(states: States, which: Ints) -> States:
@@ -102,31 +81,3 @@ def _scores(weights: Any, states: States) -> Any:
     hidden = torch.relu(x @ tasks + of_all[owner])
     hidden = torch.relu(hidden @ part["second"] + part["second_bias"])
     return x @ part["linear"] + hidden @ part["last"]
-
-
-def summary(states: States) -> Any:
-    """Each state as one row (S, SUMMARY): what is common, the mean of its tasks, and the log of
-    what a second costs in which none of them starts (slowdowns of at least FLOOR_S).
-    """
-    import torch
-
-    owner = torch.repeat_interleave(torch.from_numpy(states.counts))
-    sums = torch.zeros(len(states.counts), states.x.shape[1])
-    sums.index_add_(0, owner, torch.from_numpy(states.x))
-    means = sums / torch.from_numpy(states.counts)[:, None]
-    runtime_s = torch.exp(10.0 * torch.from_numpy(states.x[:, FEATURES.index("log_runtime")]))
-    costs = torch.zeros(len(states.counts)).index_add_(0, owner, 1.0 / runtime_s.clamp(FLOOR_S))
-    return torch.cat([torch.from_numpy(states.common), means, torch.log(costs)[:, None]], dim=1)
-
-
-def critic(seed: int) -> Any:
-    """A network from a summary to one value, with weights drawn from a seed."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return torch.nn.Sequential(
-            torch.nn.Linear(SUMMARY, 4 * FIRST), torch.nn.Tanh(),
-            torch.nn.Linear(4 * FIRST, 4 * FIRST), torch.nn.Tanh(),
-            torch.nn.Linear(4 * FIRST, 1),
-        )  # fmt: skip
