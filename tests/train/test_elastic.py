@@ -7,6 +7,7 @@ from headway.schedule.elastic import SIZE, controller_of, thresholds
 from headway.simulate.elastic import Terms, part_of, play
 from headway.simulate.elastic_batch import LED, OWN, ElasticBatch, Prices, avoidable
 from headway.train.elastic import train_elastic
+from headway.train.thresholds import KINDS, tune_thresholds
 
 TERMS = Terms(boot_s=240.0, every_s=300.0, least=0, most=24)
 PRICES = Prices()
@@ -64,3 +65,16 @@ def test_training_repeats_and_goes_on_where_it_was_stopped(tmp_path):
 def test_training_needs_decisions():
     with pytest.raises(ConfigError, match="decisions must be positive, got 0"):
         train(decisions=0)
+
+
+def test_thresholds_are_tuned_by_what_they_cost_in_the_end():
+    load = made_load()
+    found = tune_thresholds(load, TERMS, PRICES)
+    assert set(found) == {*KINDS, "fixed"}
+    assert found["fixed"].terms.least == found["fixed"].terms.most
+    for tuned in found.values():
+        _, spent, _ = play(load, controller_of(tuned.weights), tuned.terms, load.submit_s[-1])
+        assert tuned.cost == pytest.approx(avoidable(spent[-1], PRICES))
+    assert min(one.cost for one in found.values()) < 0.7 * found["fixed"].cost
+    dear = tune_thresholds(load, TERMS, Prices(waiting_hour=1000.0))
+    assert dear["timeout"].settings["timeout_s"] > found["timeout"].settings["timeout_s"]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SIMULATIONS: Final = 128
 STEPS: Final = 64  # of each in an iteration
 ITERATIONS: Final = 8  # of a round
-EPOCHS: Final = 4
+EPOCHS: Final = 3
 PARTS: Final = 4
 CLIP: Final = 0.2
 RATES: Final = (1e-3, 2e-3)  # of the policy, of the critic
