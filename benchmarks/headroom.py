@@ -1,11 +1,11 @@
 """Does headroom by PPO waste less memory than fixed headroom, on time it has not seen?
 
-    python benchmarks/headroom.py HISTORY .. [--seeds 5] [--decisions 1000000] [--keep FOLDER]
+    python benchmarks/headroom.py HISTORY .. [--seeds 5] [--decisions 1500000] [--keep FOLDER]
 
 One policy is learned for all histories that are named. Both sides multiply the same basis: the
-largest peak among the latest 32 known outcomes of a task's class, else its request. Fixed headroom
-is the best on the first 60 % of the time: one factor for all, or one over what a class has used and
-another over requests. PPO begins at the second, learns on the first 48 % and chooses on the time to
+largest peak among the latest 32 known outcomes of a task's class, else of a coarser class, else its
+request. Fixed headroom is the best on the first 60 % of the time: one factor for all, or one for
+each of these three. PPO begins at the latter, learns on the first 48 % and chooses on the time to
 60 %. Judged are tasks submitted in the last 30 %, in windows of equally many; an attempt takes as
 long as the task did.
 """
@@ -48,7 +48,7 @@ def joined(first, second):
 
 def given(weights, known):
     """What weights waste on each task, and whether the first attempt was enough."""
-    first = sized(known, log_headroom(weights, known.x, known.is_unseen))
+    first = sized(known, log_headroom(weights, known.x, known.level))
     return wasted(known, first), first >= known.peak
 
 
@@ -65,19 +65,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("history", type=Path, nargs="+")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--decisions", type=int, default=1_000_000)
+    parser.add_argument("--decisions", type=int, default=1_500_000)
     parser.add_argument("--keep", type=Path, default=Path("headroom-runs"))
     arguments = parser.parse_args()
     arguments.keep.mkdir(parents=True, exist_ok=True)
     teach, choose, late = zip(*(parts_of(path) for path in arguments.history), strict=True)
     earlier = [joined(*pair) for pair in zip(teach, choose, strict=True)]
-    one, two = (best_fixed(earlier, unseen=unseen) for unseen in (False, True))
+    one, three = (best_fixed(earlier, by_level=by_level) for by_level in (False, True))
     names = "-".join(path.name.split(".")[0][:12] for path in arguments.history)
     found = []
     for seed in range(arguments.seeds):
         began = time.process_time()
         trained = train_headroom(
-            teach, choose, two, decisions=arguments.decisions, seed=seed,
+            teach, choose, three, decisions=arguments.decisions, seed=seed,
             resume=arguments.keep / f"{names}-{seed}.npz",
         )  # fmt: skip
         took = time.process_time() - began
@@ -86,22 +86,24 @@ def main():
             f"seed {seed}: {trained.decisions:,} decisions, {took:.0f} CPU s: {curve}", flush=True
         )
         found.append(trained.weights)
-    print("| history | tasks | one factor | two factors | PPO | against one, % | against two, % |")
+    print(
+        "| history | tasks | one factor | by level | PPO | against one, % | against by level, % |"
+    )
     print("|---|---|---|---|---|---|---|")
     for path, known in zip(arguments.history, late, strict=True):
-        single, double = given(one, known), given(two, known)
+        single, triple = given(one, known), given(three, known)
         each = np.array([given(weights, known) for weights in found]).astype(float)
         waste, enough = each[:, 0], each[:, 1].mean()
         mean = waste.mean(axis=0)
-        cells = [f"{w.sum():,.3g} ({100 * e.mean():.1f} %)" for w, e in (single, double)]
+        cells = [f"{w.sum():,.3g} ({100 * e.mean():.1f} %)" for w, e in (single, triple)]
         print(
             f"| {path.name.split('.')[0]} | {len(known.peak)} | {' | '.join(cells)} | "
             f"{mean.sum():,.3g} ({100 * enough:.1f} %) | {interval(mean, single[0])} | "
-            f"{interval(mean, double[0])} |"
+            f"{interval(mean, triple[0])} |"
         )
-        seeds = 100.0 * (waste.sum(axis=1) / double[0].sum() - 1.0)
+        seeds = 100.0 * (waste.sum(axis=1) / triple[0].sum() - 1.0)
         print("  by seed, %:", " ".join(f"{value:+.1f}" for value in seeds))
-    print("factors:", np.exp(one[:2]).round(3), np.exp(two[:2]).round(3))
+    print("factors:", np.exp(one[:1]).round(3), np.exp(three[:3]).round(3))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,12 @@ import pytest
 
 from headway.errors import ConfigError, InputError
 from headway.predict.headroom import (
+    COARSE,
     FEATURES,
+    FINE,
     SCALE,
     SIZE,
+    UNSEEN,
     constants,
     known_of,
     log_headroom,
@@ -41,8 +44,8 @@ def test_the_basis_is_the_largest_known_peak_of_the_class_else_the_request():
             ]
         )
     )
-    np.testing.assert_allclose(known.basis, np.array([8.0, 8.0, 2.0, 3.0, 4.0]) * GB)
-    assert known.is_unseen.tolist() == [True, True, False, False, True]
+    np.testing.assert_allclose(known.basis, np.array([8.0, 8.0, 2.0, 3.0, 3.0]) * GB)
+    assert known.level.tolist() == [UNSEEN, UNSEEN, FINE, FINE, COARSE]
 
 
 def test_what_ends_later_changes_nothing():
@@ -61,7 +64,7 @@ def test_what_ends_later_changes_nothing():
 
 def test_waste_counts_attempts_that_failed():
     known = known_of(tasks_with([("a", 0.0, 3600.0, 4.0, 8.0), ("a", 4000.0, 7600.0, 6.0, 8.0)]))
-    first = sized(known, log_headroom(constants(1.25, 0.75), known.x, known.is_unseen))
+    first = sized(known, log_headroom(constants(1.25, 1.0, 0.75), known.x, known.level))
     np.testing.assert_allclose(first, [6.0 * GB, 5.0 * GB])
     # the second has 5 GB in vain; the double is beyond its request, which is tried before
     np.testing.assert_allclose(wasted(known, first), [2.0, 5.0 + 8.0 - 6.0])
@@ -82,16 +85,16 @@ def test_a_task_without_anything_known_has_no_basis():
 
 def test_a_network_moves_the_logarithm_of_the_constants():
     rng = np.random.default_rng(0)
-    x, is_unseen = rng.normal(size=(5, len(FEATURES))), np.array([True, False] * 2 + [True])
-    fixed = constants(1.2, 0.5)
-    logs = log_headroom(fixed, x, is_unseen)
-    np.testing.assert_allclose(np.exp(logs), [0.5, 1.2, 0.5, 1.2, 0.5])
+    x, level = rng.normal(size=(5, len(FEATURES))), np.array([2, 0, 1, 0, 2])
+    fixed = constants(1.2, 0.8, 0.5)
+    logs = log_headroom(fixed, x, level)
+    np.testing.assert_allclose(np.exp(logs), [0.5, 1.2, 0.8, 1.2, 0.5])
     fixed[-1] = 0.1
-    np.testing.assert_allclose(log_headroom(fixed, x, is_unseen) - logs, SCALE * 0.1)
+    np.testing.assert_allclose(log_headroom(fixed, x, level) - logs, SCALE * 0.1)
     with pytest.raises(ConfigError, match="must be positive"):
         constants(0.0)
     with pytest.raises(ConfigError, match="weights must be"):
-        log_headroom(np.zeros(3), x, is_unseen)
+        log_headroom(np.zeros(3), x, level)
 
 
 def test_weights_are_read_as_they_were_written_and_others_are_refused(tmp_path):

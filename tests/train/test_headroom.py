@@ -26,7 +26,7 @@ def halves(known):
 
 def test_ppo_wastes_less_than_fixed_headroom_where_classes_differ():
     first, second = halves(made_known())
-    fixed = best_fixed([first], unseen=True)
+    fixed = best_fixed([first], by_level=True)
     found = train_headroom([first], [second], fixed, decisions=300_000, seed=0)
     later = [made_known(seed=1)]
     assert found.curve[-1][1] < 0.95
@@ -47,10 +47,10 @@ def test_training_repeats_and_goes_on_where_it_was_stopped(tmp_path):
     assert whole.curve == again.curve
 
 
-def test_the_best_constants_are_better_with_one_for_unseen_tasks():
+def test_the_best_constants_are_better_with_one_for_each_level():
     known = [made_known(n=400)]
-    one, two = (totals(best_fixed(known, unseen=unseen), known) for unseen in (False, True))
-    assert two < one
+    one, three = (totals(best_fixed(known, by_level=by_level), known) for by_level in (False, True))
+    assert three < one
 
 
 def test_training_needs_something():

@@ -33,10 +33,10 @@ FEATURES: Final = (
 """What is known of a task at its submission; logarithms are natural, of counts over 5."""
 WINDOW: Final = 32  # latest outcomes of a class that count
 HIDDEN: Final = 16
-SCALE: Final = 0.5
+SCALE: Final = 1.0
 """By how much an output of 1 of the network moves the logarithm of the headroom."""
 SHAPES: Final[dict[str, tuple[int, ...]]] = {
-    "constants": (2,),
+    "constants": (3,),
     "first": (len(FEATURES), HIDDEN),
     "first_bias": (HIDDEN,),
     "second": (HIDDEN, HIDDEN),
@@ -45,11 +45,12 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "last_bias": (1,),
 }
 """Every weight by name, in the order in which they lie in the flat array; constants are logarithms
-of the headroom over what a class has used, and over the request where nothing has ended."""
+of the headroom over what a class, a coarser class has used, and over the request."""
 SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
 _FADING: Final = 0.9  # of what was missed in a class, an outcome
 _FADING_ALL: Final = 0.98
-_UNSEEN: Final = 2
+FINE, COARSE, UNSEEN = range(3)
+"""The class itself, a coarser one, or the request, where nothing has ended."""
 
 
 class Known(NamedTuple):
@@ -57,7 +58,7 @@ class Known(NamedTuple):
 
     x: Floats  # (n, FEATURES)
     basis: Floats  # (n,) bytes; NaN = nothing has ended and nothing was asked for
-    is_unseen: NDArray[np.bool_]  # (n,) the basis is the request
+    level: Ints  # (n,) what the basis is of: FINE, COARSE or UNSEEN
     request: Floats  # (n,) bytes, NaN = none
     peak: Floats  # (n,) bytes, NaN = never known
     hours: Floats  # (n,) that an attempt takes
@@ -67,9 +68,8 @@ class Known(NamedTuple):
 def known_of(tasks: pl.DataFrame) -> Known:
     """A table of tasks in order of submission with what was known of each."""
     fine = ("workflow", "name", "user", "cpus_requested", "memory_requested_bytes")
-    keys = np.column_stack(
-        [_codes(tasks, fine), _codes(tasks, ("workflow", "name", "user")[: 2 + _is_flat(tasks)])]
-    )
+    coarse = ("user",) if _is_flat(tasks) else ("workflow", "name")
+    keys = np.column_stack([_codes(tasks, fine), _codes(tasks, coarse)])
     submitted_s, started_s, ended_s = (
         _numbers(tasks, name) for name in ("submitted_s", "started_s", "ended_s")
     )
@@ -86,19 +86,21 @@ def known_of(tasks: pl.DataFrame) -> Known:
     x, basis = np.zeros((len(peak), len(FEATURES))), np.full(len(peak), np.nan)
     level = np.zeros(len(peak), np.int64)
     _follow(event[order], keys, peak, hours, request, limit_s, x, basis, level)
-    return Known(x, basis, level == _UNSEEN, request, peak, hours, submitted_s)
+    return Known(x, basis, level, request, peak, hours, submitted_s)
 
 
-def constants(known: float, unseen: float = 1.0) -> Floats:
-    """Weights (SIZE,) of fixed headroom: factors over what a class has used, and over a request."""
-    if not (known > 0.0 and unseen > 0.0):
-        raise ConfigError(f"headroom must be positive, got {known}, {unseen}")
+def constants(fine: float, coarse: float = 1.0, unseen: float = 1.0) -> Floats:
+    """Weights (SIZE,) of fixed headroom: factors over what a class, a coarser class has used, and
+    over a request.
+    """
+    if not (fine > 0.0 and coarse > 0.0 and unseen > 0.0):
+        raise ConfigError(f"headroom must be positive, got {fine}, {coarse}, {unseen}")
     weights = np.zeros(SIZE)
-    weights[:2] = np.log([known, unseen])
+    weights[:3] = np.log([fine, coarse, unseen])
     return weights
 
 
-def log_headroom(weights: Floats, x: Floats, is_unseen: NDArray[np.bool_]) -> Floats:
+def log_headroom(weights: Floats, x: Floats, level: Ints) -> Floats:
     """The logarithm (n,) of the headroom of tasks with features x (n, FEATURES)."""
     if weights.shape != (SIZE,):
         raise ConfigError(f"weights must be {SIZE} numbers, got {weights.shape}")
@@ -110,21 +112,21 @@ def log_headroom(weights: Floats, x: Floats, is_unseen: NDArray[np.bool_]) -> Fl
     hidden = np.tanh(x @ parts["first"] + parts["first_bias"])
     hidden = np.tanh(hidden @ parts["second"] + parts["second_bias"])
     moved = (hidden @ parts["last"] + parts["last_bias"])[:, 0]
-    return np.asarray(parts["constants"][is_unseen.astype(np.int64)] + SCALE * moved)
+    return np.asarray(parts["constants"][level] + SCALE * moved)
 
 
 def sized(known: Known, logs: Floats) -> Floats:
     """Bytes (n,) by the logarithm of the headroom; no more than was asked for, unless the class
     has used more.
     """
-    most = np.fmax(known.request, np.where(known.is_unseen, 0.0, known.basis))
+    most = np.fmax(known.request, np.where(known.level == UNSEEN, 0.0, known.basis))
     most = np.where(np.isnan(known.request), np.inf, most)
     return np.asarray(np.clip(known.basis * np.exp(logs), LEAST_BYTES, most))
 
 
 def wasted(known: Known, first: Floats) -> Floats:
     """GB-hours (n,) that all attempts reserve beyond the peak, if the first is given `first`."""
-    largest = np.where(known.is_unseen, 0.0, known.basis)
+    largest = np.where(known.level == UNSEEN, 0.0, known.basis)
     return bytes_in_vain(first, largest, known.request, known.peak) * known.hours / 1e9
 
 
@@ -134,7 +136,7 @@ def picked(known: Known, rows: NDArray[np.bool_] | Ints) -> Known:
 
 
 def _is_flat(tasks: pl.DataFrame) -> bool:
-    """Whether no task is of a workflow: then a name alone says little."""
+    """Whether no task is of a workflow: then users are alike in more than names."""
     return "workflow" not in tasks.columns or tasks["workflow"].is_null().all()
 
 

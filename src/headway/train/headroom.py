@@ -48,13 +48,16 @@ PARTS: Final = 4
 CLIP: Final = 0.2
 RATE: Final = 1e-3
 DECAY: Final = 1e-4  # of weights
-NOISE: Final = 0.4  # deviation of the output
+NOISE: Final = 0.3  # deviation of the output
 LONGEST: Final = 0.5  # gradient
 LARGEST: Final = 10.0  # advantage, in deviations
 KEPT: Final = 0.9  # of the running mean of weights, each iteration
-FACTORS: Final = (0.7, 0.8, 0.9, 0.95, 1.0, 1.02, 1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0, 3.0)
+FACTORS: Final = (
+    0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.02, 1.05, 1.1, 1.15, 1.2, 1.3,
+    1.5, 2.0, 3.0,
+)  # fmt: skip
+"""Fixed headroom that is tried."""
 LEAST_STAKE: Final = 1e-3  # of a task, in the mean of all
-UNSEEN: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +73,26 @@ class TrainedHeadroom:
     curve: list[tuple[int, float]]
 
 
-def best_fixed(histories: Sequence[Known], *, unseen: bool) -> Floats:
-    """The constants that waste least, geometric mean over histories; one factor, or also one for
-    tasks of which nothing is known but their request.
+def best_fixed(histories: Sequence[Known], *, by_level: bool) -> Floats:
+    """The constants that waste least, geometric mean over histories: one factor for all, or, from
+    that on, one after the other for each level of the basis.
     """
-    others = UNSEEN if unseen else (0.0,)
-    tried = [constants(a, b or a) for a in FACTORS for b in others]
-    return min(tried, key=lambda weights: float(np.log(totals(weights, histories)).mean()))
+
+    def cost(weights: Floats) -> float:
+        return float(np.log(totals(weights, histories)).mean())
+
+    best = min((constants(one, one, one) for one in FACTORS), key=cost)
+    for level in range(3) if by_level else ():
+        tried = np.repeat(best[None], len(FACTORS), axis=0)
+        tried[:, level] = np.log(FACTORS)
+        best = min(tried, key=cost)
+    return best
 
 
 def totals(weights: Floats, histories: Sequence[Known]) -> Floats:
     """GB-hours wasted in each history (h,)."""
     found = [
-        wasted(known, sized(known, log_headroom(weights, known.x, known.is_unseen))).sum()
+        wasted(known, sized(known, log_headroom(weights, known.x, known.level))).sum()
         for known in histories
     ]
     return np.maximum(np.array(found), 1e-12)
@@ -153,7 +163,7 @@ def train_headroom(
 
 def _stake(known: Known, fixed: Floats) -> Floats:
     """GB-hours (n,) that may be lost or saved on each task."""
-    lost = wasted(known, sized(known, log_headroom(fixed, known.x, known.is_unseen)))
+    lost = wasted(known, sized(known, log_headroom(fixed, known.x, known.level)))
     return np.asarray(lost + 0.1 * known.peak * known.hours / 1e9)
 
 
@@ -180,7 +190,7 @@ def _learner(seed: int) -> _Learner:
 
 def _flat(learner: _Learner, fixed: Floats) -> Floats:
     """The policy as weights of `predict.headroom`."""
-    parts = [fixed[:2]]
+    parts = [fixed[:3]]
     for layer in learner.policy[::2]:
         parts += [layer.weight.detach().numpy().T.ravel(), layer.bias.detach().numpy()]
     return np.concatenate(parts).astype(np.float64)
@@ -198,7 +208,7 @@ def _iterate(
     """Give tasks what noise around the mean says; EPOCHS passes over what came of it, in PARTS."""
     import torch
 
-    base = fixed[known.is_unseen.astype(np.int64)]
+    base = fixed[known.level]
     x = torch.from_numpy(known.x.astype(np.float32))
     with torch.no_grad():
         aimed = learner.policy(x)[:, 0].numpy().astype(np.float64)
