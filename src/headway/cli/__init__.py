@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headway import __version__
-from headway.cli import foreseeing, judging, learning
+from headway.cli import foreseeing, growing, judging, learning
 from headway.errors import HeadwayError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command()(learning.tune)
 train = typer.Typer(no_args_is_help=True, help="Train what a cluster may be steered by.")
 train.callback()(lambda: None)
 train.command("scheduler")(learning.train_scheduler)
+train.command("elastic")(growing.train_elastic)
 app.add_typer(train, name="train")
 app.command()(learning.demo)
 
