@@ -5,7 +5,7 @@
 
 A cluster for each trace; a week of each is merged into a window, shifted to begin together, on
 empty machines. Teaches: the first 48 % of each trace's time, chooses: up to 60 %, judged: the last
-30 %, on 42 windows, spans of one trace never overlap but those of the shortest trace come again and
+30 %, on 28 windows, spans of one trace never overlap but those of the shortest trace come again and
 meet other weeks of the others; intervals therefore resample weeks of the shortest trace. Judged is
 the log of the mean bounded slowdown of all tasks of a window, paired. Static routings and local
 rules have the same predicted runtimes; the best is named in hindsight on the judged windows, and
@@ -38,7 +38,7 @@ from headway.train.team import log_slowdown, window_of
 from headway.train.team_search import search_team
 from learned_schedulers import predicted, told
 
-JUDGED, WINDOWS = (0.7, 1.0), 42
+JUDGED, WINDOWS = (0.7, 1.0), 28
 
 
 def interval(logs, groups):

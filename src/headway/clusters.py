@@ -19,7 +19,7 @@ from headway.schedule.routing_policy import KIND, RoutingPolicy, save_routing
 from headway.simulate.batch import Course, course_of
 from headway.simulate.merged import merged, starts_of
 from headway.train.multi_agent import train_multi_agent
-from headway.train.team import PRODUCTS, Standard, log_slowdown, window_of
+from headway.train.team import PRODUCTS, Standard, log_slowdown, ratio, window_of
 from headway.training import SHARE, TAUGHT, known_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ DAY_S: Final = 86400.0
 SPAN_S: Final = 7 * DAY_S
 SPANS: Final = 8  # that the part which chooses has room for at the least, else they are shorter
 COMPARED: Final = 16  # windows on which static routings and rules are compared
-CHOOSING: Final = 16  # on which weights are
+CHOOSING: Final = 32  # on which weights are
 JUDGING: Final = 40  # on which the policy is proved at the most
 DECISIONS: Final = 8_000_000
 RESAMPLES: Final = 10_000
@@ -87,7 +87,8 @@ def train_clusters(
     )  # fmt: skip
     seconds = clock() - began
     said = {
-        "against": f"{standard.routing}, {standard.rule}", "ratio": found.validation,
+        "against": f"{standard.routing}, {standard.rule}",
+        "ratio": ratio(found.weights, validation, standard.rule),
         "of": "the mean slowdown of the team", "windows": len(validation), "curve": found.curve,
     }  # fmt: skip
     policy = RoutingPolicy(

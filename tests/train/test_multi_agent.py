@@ -19,7 +19,15 @@ from headway.train.multi_agent import (
     train_multi_agent,
     woken,
 )
-from headway.train.team import Standard, log_slowdown, ratio, start_of, window_of
+from headway.train.team import (
+    LIKE,
+    Standard,
+    is_surely_less,
+    log_slowdown,
+    ratio,
+    start_of,
+    window_of,
+)
 
 torch = pytest.importorskip("torch")
 STANDARD = Standard("shortest expected wait", "saf")
@@ -80,8 +88,14 @@ def test_it_begins_as_the_standard_and_never_ends_worse_on_validation(taught, va
     assert ratio(start, validation, "saf") == pytest.approx(1.0, abs=1e-12)
     found = run(taught, validation)
     assert found.curve[0] == (0, 1.0)
-    assert found.validation <= 1.0
-    assert ratio(found.weights, validation, "saf") == pytest.approx(found.validation)
+    assert found.validation <= ratio(found.weights, validation, "saf") <= 1.0
+
+
+def test_weights_are_changed_only_for_some_that_are_surely_better():
+    others = np.array([0.0, 1.0, 2.0, 3.0])
+    assert is_surely_less(others - 0.1, others)
+    assert not is_surely_less(others, others)
+    assert not is_surely_less(others - [2.0, -1.0, 1.0, -1.0], others)
 
 
 def test_the_chances_of_torch_are_those_of_the_compiled_play():
@@ -112,12 +126,14 @@ def test_the_chances_of_torch_are_those_of_the_compiled_play():
     assert set(seen.lane) != {MIDDLE}
 
 
-def test_the_cost_of_the_standard_is_what_waiting_cost_there(validation):
-    for part, keys, cost, usual in validation:
+def test_the_cost_of_the_standard_is_what_waiting_cost_tasks_with_like_predictions(validation):
+    for part, keys, alike, cost, usual in validation:
         router = router_of(static_routing(STANDARD.routing))
         start_s, _ = play(part.jobs, part.home, part.total, keys, router)
-        waited = (start_s - part.jobs.submit_s) / np.maximum(part.jobs.runtime_s, 10.0)
-        assert cost.sum() == pytest.approx(waited.sum())
+        pressing, true = (1.0 / np.maximum(j.runtime_s, 10.0) for j in (alike, part.jobs))
+        assert cost.sum() == pytest.approx(((start_s - part.jobs.submit_s) * pressing).sum())
+        assert pressing.sum() == pytest.approx(true.sum())
+        assert 1 < len(np.unique(pressing)) <= LIKE
         assert usual == log_slowdown(part, static_routing(STANDARD.routing), STANDARD.rule)
 
 

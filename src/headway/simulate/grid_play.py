@@ -43,14 +43,13 @@ class Shown(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What was seen and chosen for each of n tasks, and what waiting cost meanwhile."""
+    """What was seen and chosen for each of n tasks, and when they started."""
 
     x: Floats  # (n, c, FEATURES)
     common: Floats  # (n, COMMON)
     is_allowed: Bools  # (n, c)
     sent: Ints  # (n,)
     lane: Ints  # (n,)
-    cost: Floats  # (n,) slowdown gained by all that wait, until the next task is sent
     start_s: Floats  # (n,)
 
 
@@ -138,16 +137,15 @@ def roll(
     jobs: Jobs, home: Ints, total: Ints, keys: Floats, router: Router, sharpness: float,
     drawn: Floats,
 ) -> Played:  # fmt: skip
-    """The same if chances decide: softmax of sharpness x scores, by Gumbel noise drawn (n, c + 5).
-
-    What waiting costs in truth is told for training alone.
+    """The same if chances decide: softmax of sharpness x scores, by noise drawn (n, c + LANES) from
+    Gumbel's distribution.
     """
     n, c = len(home), len(total)
     grid, room = grid_of(jobs, home, total), room_of(n, total)
-    shown, cost = room.shown, np.zeros(n)
+    shown = room.shown
     played = Played(
         np.zeros((n, c, WIDE)), np.zeros((n, MANY)), np.zeros((n, c), np.bool_),
-        np.zeros(n, np.int64), np.zeros(n, np.int64), cost, grid.machines.start_s[0],
+        np.zeros(n, np.int64), np.zeros(n, np.int64), grid.machines.start_s[0],
     )  # fmt: skip
     while advance(grid):
         j = grid.arrived[0]
@@ -163,7 +161,6 @@ def roll(
         )
         played.sent[j], played.lane[j] = to, lane
         send(grid, to, keys[j] + SHIFTS[lane])
-    spread_cost(jobs, played.start_s, cost)
     return played
 
 

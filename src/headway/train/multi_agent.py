@@ -26,7 +26,7 @@ from headway.schedule.routing_network import LANES, SHAPES, flat, router_of
 from headway.simulate.grid_play import MOVES, WIDE, Played, roll, spread_cost
 from headway.train.journal import keep, put, resumed, tensors
 from headway.train.rounds import Learner
-from headway.train.team import draw, ratio, start_of
+from headway.train.team import draw, is_surely_less, log_ratios, start_of
 from headway.train.team_search import search_team
 from headway.train.trained import Trained
 
@@ -68,7 +68,8 @@ def train_multi_agent(
     resume: Path | None = None,
     progress: Callable[[float], bool] | None = None,
 ) -> Trained:
-    """Weights learned on spans of the courses, a cluster each, chosen on validation windows.
+    """Weights learned on spans of the courses, a cluster each, chosen on validation windows: those
+    of gradients only where they are surely better there than what evolution found.
 
     A span of a course begins with one of its `windows`, drawn for each apart. Stops after the round
     in which `decisions` were made, or when progress, told the share of them, answers False. With a
@@ -94,6 +95,7 @@ def train_multi_agent(
             return found
         learner, curve = learner_of(seed, found.weights, len(courses)), found.curve
         best, made, searched = found.weights, found.decisions, found.decisions
+    least = log_ratios(best, validation, standard.rule)
     while made < decisions:
         rng = np.random.default_rng([seed, made])
         seen = gather(draw(courses, span_s, standard, WINDOWS, rng), learner, rng)
@@ -101,9 +103,10 @@ def train_multi_agent(
         _learn(seen, learner, rng)
         learner.remember()
         made += len(seen.worth)
-        curve.append((made, ratio(learner.mean, validation, standard.rule)))
-        if curve[-1][1] <= min(value for _, value in curve):
-            best = learner.mean.copy()
+        logs = log_ratios(learner.mean, validation, standard.rule)
+        curve.append((made, float(np.exp(logs.mean()))))
+        if is_surely_less(logs, least):
+            best, least = learner.mean.copy(), logs
         arrays = {"mean": learner.mean, "best": best}
         arrays |= {"made": np.array(made), "searched": np.array(searched)}
         keep(resume, seed, curve, arrays | tensors(*learner.optimizers))

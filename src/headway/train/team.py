@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PRODUCTS: Final = ("sjf", "saf", "areaxt")
 """Local rules whose keys are products: what a lane adds to the logarithm is a factor."""
 LIKE: Final = 40  # groups of tasks with like predictions in a window
+SURE: Final = 2.0  # standard errors; one weight more or less moves a window by as much as learning
 SOFT: Final = 0.1  # of the weights of a static routing where learning starts
 
 
@@ -79,10 +80,21 @@ def log_slowdown(part: Merged, weights: Floats, rule: str) -> float:
     return float(np.log(bounded_slowdown(start_s - jobs.submit_s, jobs.runtime_s).mean()))
 
 
-def ratio(weights: Floats, windows: Sequence[Window], rule: str) -> float:
-    """Geometric mean over windows of the mean slowdown over that of the standard."""
+def log_ratios(weights: Floats, windows: Sequence[Window], rule: str) -> Floats:
+    """Log (w,) of the mean slowdown of each window over that of the standard."""
     logs = [log_slowdown(window.merged, weights, rule) - window.usual for window in windows]
-    return float(np.exp(np.mean(logs)))
+    return np.array(logs)
+
+
+def ratio(weights: Floats, windows: Sequence[Window], rule: str) -> float:
+    """Geometric mean over windows of those ratios; below 1 is better."""
+    return float(np.exp(log_ratios(weights, windows, rule).mean()))
+
+
+def is_surely_less(logs: Floats, others: Floats) -> bool:
+    """Whether logs (w,) are below others by SURE standard errors of the mean of the pairs."""
+    less = others - logs
+    return bool(less.mean() > SURE * less.std() / np.sqrt(len(less)))
 
 
 def draw(
