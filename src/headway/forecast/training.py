@@ -22,7 +22,7 @@ _HELD: Final = 0.15  # the last share of the time, which says when to stop
 _CHECKS: Final = 12  # how often that is looked at
 _CHECKED: Final = 1000  # windows that are looked at
 _SLOWER: Final = 0.15  # of the rate, in the last steps
-_WEIGHTS: Final = (0.05, 5.0)  # least and most that a window counts
+_COUNTS: Final = (0.05, 5.0)  # least and most that a window counts
 
 
 class Training(NamedTuple):
@@ -128,7 +128,7 @@ def _loss(said: Any, seen: Windows, sizes: Floats) -> Any:
     """
     import torch
 
-    weight = np.clip(np.nan_to_num(seen.scale / sizes), *_WEIGHTS).astype(np.float32)
+    weight = np.clip(np.nan_to_num(seen.scale / sizes), *_COUNTS).astype(np.float32)
     levels, target = torch.tensor(LEVELS), torch.from_numpy(seen.target)
     counts = torch.isfinite(target) * torch.from_numpy(weight)[:, None]
     error = target.nan_to_num()[..., None] - said
