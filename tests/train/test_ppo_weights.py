@@ -13,7 +13,7 @@ from headway.train import ppo_weights
 from headway.train.judge import judge_of
 from headway.train.ppo_weights import train_ppo_weights
 from headway.train.rivals import RIVALS, TRUSTED, costs, rival_starts
-from headway.train.steering import log_slowdown, ratio, search_constant
+from headway.train.steering import SAFETIES, log_slowdown, ratio, search_constant
 
 pytest.importorskip("torch")
 JOBS = 100
@@ -96,13 +96,27 @@ def test_nothing_to_do_is_refused(algo, courses):
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
-def test_what_is_found_is_never_worse_on_validation_than_the_rule_it_began_as(algo, courses):
+def test_what_is_found_is_never_worse_on_validation_than_where_it_began(algo, courses):
     found = run(algo, courses)
-    assert found.curve[0] == (0, pytest.approx(1.0, abs=1e-9))
-    assert found.validation <= 1.0
+    assert found.curve[0][0] == 0
+    assert found.validation <= found.curve[0][1]
     judge = judge_of(EASY, *courses)
     judged = judge.windows(courses[1], JOBS)
     assert ratio(judge, found.controller, judged) == pytest.approx(found.validation)
+
+
+def test_evolution_begins_with_the_safety_that_serves_best(courses):
+    """Predictions err much here: by their quantile too many go before the head."""
+    judge = judge_of(EASY, *courses)
+    judged = judge.windows(courses[1], JOBS)
+    began = run("constant", courses, 1).curve[0][1]
+    tried = []
+    for safety in SAFETIES:
+        actions = smallest_area()
+        actions[-1] = safety
+        tried.append(ratio(judge, constant(actions), judged))
+    assert tried[0] == pytest.approx(1.0)
+    assert began in [pytest.approx(value) for value in tried]
 
 
 def test_evolution_finds_numbers_that_never_move(courses):

@@ -3,14 +3,15 @@
 Every few hours of simulated time a small network sees the state of the cluster and sets the weights
 of a priority that can be read, and how far predicted runtimes are trusted. It starts as the
 constant priority that evolution finds in the first part of the decisions: what gradients add is
-what looking at the load is worth. Whole windows are played, several times each with answers shaken
-in opposite directions. The reward between two controls is what waiting cost less than under the
-best standard rule on the same window, at the same times, as a share of what it cost there in all;
-the critic may look at what that rule will pay, which depends on the window alone.
+what looking at the load is worth. Whole windows are played, several times each; all answers of one
+play are shaken alike, and in another play the opposite way: four hours alone change too little to
+be told from chance. The reward between two controls is what waiting cost less than under the best
+standard rule on the same window, at the same times, as a share of what it cost there in all; the
+critic may look at what that rule will pay, which depends on the window alone.
 Source: Schulman et al. (2017), "Proximal policy optimization algorithms", with generalised
 advantages (Schulman et al. (2016)); Mao et al. (2019), "Variance reduction for reinforcement
 learning in input-driven environments", for a critic that knows what will arrive; that rewards are
-relative to a rule on the same window is our own.
+relative to a rule on the same window, and answers that are shaken alike, are our own.
 """
 
 from __future__ import annotations
@@ -235,7 +236,8 @@ def gather(
     numbers, shaken, decisions = learner.numbers(), learner.shaken(), 0
     parts = []
     for window, rule_s in drawn:
-        noise = shaken * rng.normal(size=(REPLICAS // 2, ROOM, len(ACTIONS)))
+        drawn_once = shaken * rng.normal(size=(REPLICAS // 2, 1, len(ACTIONS)))
+        noise = np.repeat(drawn_once, ROOM, axis=1)
         group = []
         for one in np.concatenate([noise, -noise]):
             steps = steps_of(one)

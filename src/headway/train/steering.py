@@ -6,7 +6,7 @@ looking at the load, cheap, and what a controller that looks at it has to beat.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from headway.simulate.promises import promises_of
 from headway.simulate.steered import Steps, play_steered, steps_of
 from headway.stats import bounded_slowdown
 from headway.train.covariance import evolve
-from headway.train.judge import judge_of
+from headway.train.judge import Windows, judge_of
 from headway.train.trained import Trained
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+SAFETIES: Final = (1.0, 3.0, 9.0)  # with which evolution may begin; the last is about the request
+TRIED: Final = 24  # windows on which it is chosen
+
 
 def search_constant(
     courses: Sequence[Course],
@@ -49,19 +52,31 @@ def search_constant(
     resume: Path | None = None,
     progress: Callable[[float], bool] | None = None,
 ) -> Trained:
-    """A priority and a safety that never move, found by evolution; the rest as for
-    `covariance.search_linear`.
+    """A priority and a safety that never move, found by evolution, which begins at the smallest
+    predicted area with the best of SAFETIES; the rest as for `covariance.search_linear`.
     """
     if decisions < 1 or not courses or not validation:
         raise ConfigError("search needs courses, validation windows and decisions of at least 1")
     judge = judge_of(mode, courses, validation)
     state, curve = evolve(
-        smallest_area() / REACH,
+        _start(judge, courses, jobs, seed) / REACH,
         lambda point, window: log_slowdown(judge, constant(REACH * point), window),
         judge, courses, validation, jobs,
         decisions=decisions, seed=seed, resume=resume, progress=progress,
     )  # fmt: skip
     return steered(constant(REACH * state.best), state.decisions, curve)
+
+
+def _start(judge: Judge, courses: Sequence[Course], jobs: int, seed: int) -> Floats:
+    """Smallest area first, with the safety of SAFETIES that serves some windows best."""
+    windows = Windows(judge, courses, jobs)
+    places, _ = windows.draw(np.random.default_rng(seed), TRIED)
+    drawn = [windows.at(place) for place in places]
+    starts = []
+    for safety in SAFETIES:
+        starts.append(smallest_area())
+        starts[-1][-1] = safety
+    return min(starts, key=lambda start: ratio(judge, constant(start), drawn))
 
 
 def steered(numbers: Floats, decisions: int, curve: list[tuple[int, float]]) -> Trained:
