@@ -51,7 +51,7 @@ def worlds(asked):
     """What teaches each seed, what chooses, and what judges: a list of courses for each trace."""
     if not asked.traces:
         teach = [made(seed, 160, 2 * MEDIUM) for seed in range(asked.seeds)]
-        return teach, made(VALIDATION, 100, MEDIUM), [made(JUDGEMENT, 120, MEDIUM)]
+        return teach, made(VALIDATION, 100, MEDIUM), [made(JUDGEMENT, 400, MEDIUM)]
     known = [predicted(path, asked.cache) for path in asked.traces]
     taught = courses(known, 0.0, TAUGHT * SHARE, STEP)
     later = [[course] for course in courses(known, JUDGED, 1.0, MEDIUM)]

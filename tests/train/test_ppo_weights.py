@@ -12,7 +12,7 @@ from headway.simulate.lublin import lublin
 from headway.train import ppo_weights
 from headway.train.judge import judge_of
 from headway.train.ppo_weights import train_ppo_weights
-from headway.train.rivals import RIVALS, TRUSTED, costs, rival_starts
+from headway.train.rivals import RIVALS, TRUSTED, best_rival, costs, rival_starts
 from headway.train.steering import SAFETIES, log_slowdown, ratio, search_constant
 
 pytest.importorskip("torch")
@@ -154,17 +154,19 @@ def test_answers_in_torch_are_those_of_the_compiled_controller(courses):
     np.testing.assert_allclose(REACH * mine, expected)
 
 
-def test_rewards_of_a_window_sum_to_what_was_saved(courses):
-    """What the rule pays from the first control on, less what is paid here, over the former."""
+def test_what_waiting_costs_adds_up_from_control_to_control(courses):
     judge = judge_of(EASY, *courses)
-    window = judge.windows(courses[1], JOBS)[0]
-    starts = list(rival_starts(window, ("saf", "wfp3"), ("request",)).values())
-    at_s = np.array([-1.0])
-    costs = [costs(window, start_s, at_s) for start_s in starts]
-    assert costs[0][0] == 0.0
-    waited = (starts[0] - window.jobs.submit_s) / np.maximum(window.jobs.runtime_s, 10.0)
-    assert costs[0][-1] == pytest.approx(waited.sum())
-    assert costs[1][-1] != costs[0][-1]
+    window = max(judge.windows(courses[1], JOBS), key=lambda window: window.usual)
+    start_s = rival_starts(window, ("wfp3",), ("request",))["wfp3, request"]
+    at_s = np.array([-1.0, 3600.0, 86400.0])
+    paid = costs(window, start_s, at_s)
+    assert paid[0] == 0.0
+    assert (np.diff(paid) >= 0.0).all()
+    waited = (start_s - window.jobs.submit_s) / np.maximum(window.jobs.runtime_s, 10.0)
+    assert paid[-1] == pytest.approx(waited.sum())
+    early = np.clip(np.minimum(start_s, 3600.0) - window.jobs.submit_s, 0.0, None)
+    assert paid[1] == pytest.approx((early / np.maximum(window.jobs.runtime_s, 10.0)).sum())
+    assert costs(window, best_rival(window))[0] <= paid[-1]
 
 
 def test_rivals_are_told_what_the_policy_is_told(courses):
