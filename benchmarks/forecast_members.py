@@ -44,11 +44,18 @@ def on_load(name, folder):
         estimate, truth = member.forecast(HORIZON), y[origin : origin + HORIZON]
         assert (estimate.refused[is_scored] == "").all(), set(estimate.refused)
         loss = weighted_quantile_loss(truth, estimate.quantiles, LEVEL)
-        scores.append(np.stack([mase(truth, estimate.value, y[:origin], 24), loss])[:, is_scored])
+        scaled = mase(truth, estimate.value, y[:origin], 24)
+        before = mase(truth, y[origin - HORIZON : origin], y[:origin], 24)
+        scores.append(np.stack([scaled, loss, before])[:, is_scored])
         quantiles.append(estimate.quantiles[:, is_scored])
         came.append(truth[:, is_scored])
-    scaled, loss = np.concatenate(scores, axis=1)
-    return row(name, scaled, loss, np.concatenate(came, 1), np.concatenate(quantiles, 1), began)
+    scaled, loss, before = np.concatenate(scores, axis=1)
+    text = row(name, scaled, loss, np.concatenate(came, 1), np.concatenate(quantiles, 1), began)
+    ratio = np.log((scaled + 0.01) / (before + 0.01))
+    ratio = ratio[np.isfinite(ratio)]
+    draws = np.random.default_rng(0).choice(ratio, (1000, len(ratio))).mean(axis=1)
+    low, high = np.exp(np.quantile(draws, [0.025, 0.975]))
+    return f"{text} ratio to a season ago {np.exp(ratio.mean()):.3f} ({low:.3f} to {high:.3f})"
 
 
 def on_m4(name, folder):

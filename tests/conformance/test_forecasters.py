@@ -161,7 +161,7 @@ def test_a_longer_horizon_begins_with_the_shorter(whole, estimate):
     np.testing.assert_allclose(longer.value[:HORIZON], estimate.value, rtol=1e-6, atol=1e-6)
 
 
-def test_learning_in_one_call_or_in_many_is_the_same(make, estimate):
+def test_seeds_repeat_and_learning_in_one_call_or_in_many_is_the_same(make, estimate):
     same(learned(make, panel(), cuts=(1, 2, 30, 41)).forecast(HORIZON), estimate)
 
 
@@ -223,10 +223,6 @@ def test_a_saved_member_answers_the_same(make, whole, estimate, tmp_path):
         made.learn(ticks(5, STEPS), panel()[-5:])
         both.append(made.forecast(HORIZON))
     same(*both)
-
-
-def test_seeds_repeat(make, estimate):
-    same(learned(make, panel()).forecast(HORIZON), estimate)
 
 
 def test_points_off_the_grid_are_refused(make):
