@@ -56,6 +56,14 @@ def test_a_backtest_has_a_row_for_each_series_and_model(series):
 def test_models_are_named_or_sets_of_them():
     assert set(FAST) < set(members_of(["auto"])) < set(members_of(["all"]))
     assert members_of(["naive", "auto"])[0] == "naive"
+
+
+def test_sets_leave_out_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr("headway.forecast.statistical.find_spec", lambda name: None)
+    assert members_of(["auto"]) == ("naive", "seasonal_naive", "boosted")
+
+
+def test_a_model_that_there_is_not_is_refused():
     with pytest.raises(ConfigError, match="model must be auto, all or some of"):
         members_of(["crystal_ball"])
 

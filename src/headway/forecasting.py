@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from headway.errors import ConfigError
-from headway.forecast import LEVELS, MEMBERS
+from headway.forecast import LEVELS, MEMBERS, forecaster
 from headway.observe.series import read_series
 from headway.verify.backtest import backtest, foretell
 
@@ -92,10 +92,16 @@ def panel_of(path: Path, *, time: str, value: str, seasons: Sequence[int]) -> Pa
 
 
 def members_of(models: Sequence[str]) -> tuple[str, ...]:
-    """The members that a list of models names; `auto` and `all` are sets of them."""
+    """The members that a list of models names; `auto` and `all`: those of a set that are installed.
+
+    ConfigError for a name that is none.
+    """
     named: list[str] = []
+    sets = {"auto": FAST, "all": tuple(MEMBERS)}
     for model in models:
-        one = {"auto": FAST, "all": tuple(MEMBERS)}.get(model, (model,))
+        one = (
+            tuple(name for name in sets[model] if is_installed(name)) if model in sets else (model,)
+        )
         named += [name for name in one if name not in named]
     wrong = [name for name in named if name not in MEMBERS]
     if wrong:
@@ -103,6 +109,15 @@ def members_of(models: Sequence[str]) -> tuple[str, ...]:
             f"model must be auto, all or some of {', '.join(MEMBERS)}, got {wrong[0]!r}"
         )
     return tuple(named)
+
+
+def is_installed(name: str) -> bool:
+    """Whether the libraries that a member needs are there."""
+    try:
+        forecaster(name)
+    except ConfigError:
+        return False
+    return True
 
 
 def iso(at_s: float) -> str:
