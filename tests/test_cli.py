@@ -82,6 +82,9 @@ def test_optimize_writes_the_report_and_leaves_models(trace, tmp_path):
         (["simulate", "made.swf", "--runtimes", "wished"], "runtimes must be"),
         (["simulate", "made.swf", "--start", "119", "--jobs", "5"], "start and jobs"),
         (["replay", "made.swf", "--target", "luck"], "target must be one of"),
+        (["plan", "made.swf"], "a plan for 30 days needs 135 days of history, got 1"),
+        (["plan", "made.swf", "--policy", "lifo"], "policy must be one of"),
+        (["plan", "made.swf", "--level", "1"], "level in (0, 1)"),
         (["optimize"], "HISTORY"),
         (["fly"], "fly"),
     ],
@@ -90,6 +93,18 @@ def test_wrong_usage_and_unreadable_input_are_one_sentence(trace, tmp_path, word
     (tmp_path / "empty.swf").write_text("")
     (tmp_path / "binary.swf").write_bytes(bytes(range(256)) * 100)
     assert sentence in refused(headway(*words, cwd=tmp_path))
+
+
+def test_a_plan_is_one_document_and_a_page(tmp_path):
+    (tmp_path / "longer.swf").write_text(swf_text(2000))
+    run = headway(
+        "plan", "longer.swf", "--horizon-days", 3, "--price-core-hour", 1, "--json", cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert document["needed"]["cost"] == document["needed_procs"] * 72.0
+    assert json.loads((tmp_path / "report/summary.json").read_text()) == document
+    assert "What may come" in (tmp_path / "report/index.html").read_text()
 
 
 def test_a_truncated_gzip_leaves_nothing(tmp_path):

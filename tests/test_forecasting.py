@@ -10,7 +10,7 @@ import pytest
 from tests.forecast.test_mixture import daily
 
 from headway.errors import ConfigError
-from headway.forecasting import backtest_series, forecast_series, iso, members_of
+from headway.forecasting import backtest_series, forecast_series, iso, members_of, past_of
 
 FAST = ("naive", "seasonal_naive")
 
@@ -40,6 +40,13 @@ def test_every_series_and_step_has_a_row_with_its_intervals(series):
         ends = [row[k] for k in ("low_95", "low_80", "value", "high_80", "high_95")]
         assert ends == sorted(ends)
         assert row["made_by"]
+
+
+def test_the_past_beside_a_forecast_ends_where_that_begins(series):
+    past = past_of(series, 48, value="b")
+    assert list(past) == ["b"]
+    assert len(past["b"]) == 48
+    assert past["b"][-1]["at"] == "1970-01-20T23:00:00Z"
 
 
 def test_one_column_alone_and_a_season_that_is_named(series):

@@ -13,7 +13,7 @@ LAYERS = [
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
     ["engine", "cycle", "executor", "optimize", "tuning", "training", "forecasting"],
-    ["configuration", "tradeoffs", "clusters"],
+    ["configuration", "tradeoffs", "clusters", "capacity"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],
 ]

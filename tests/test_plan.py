@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from headway.errors import ConfigError, NotEnoughData
-from headway.plan import DAY_S, Waits, daily_demand, look_ahead, mean_wait_s, plan, steps_of
+from headway.plan import DAY_S, Waits, daily_demand, look_ahead, mean_wait_s, play, steps_of
 from headway.simulate.workload import Workload
 
 
@@ -25,11 +25,6 @@ def silent(what, share):
     assert 0.0 <= share <= 1.0
 
 
-def planned(known, days, **changed):
-    asked = {"horizon_days": 14, "wait_s": 600.0, "level": 0.8, "price_core_hour": 0.1}
-    return plan(known, days * DAY_S, progress=silent, **(asked | changed))
-
-
 def test_demand_is_work_by_day_of_submission():
     known = workload(30)
     demand = daily_demand(known, 30 * DAY_S)
@@ -39,22 +34,12 @@ def test_demand_is_work_by_day_of_submission():
     assert demand.sum() == pytest.approx(work / DAY_S)
 
 
-def test_the_wait_falls_with_the_size_and_the_plan_keeps_to_it():
-    document = planned(workload(120), 120)
-    waits = [row["wait_s_at_level"] for row in document["sizes"]]
-    assert waits[0] > waits[-1]
-    chosen = next(r for r in document["sizes"] if r["procs"] == document["needed_procs"])
-    assert chosen["wait_s_at_level"] <= 600.0
-    assert document["add_procs"] == document["needed_procs"] - 8
-    assert len(document["demand"]) == len(document["capacity"]) == 14
-
-
-def test_who_waits_less_pays_for_more():
-    known = workload(120)
-    assert (
-        planned(known, 120, wait_s=10.0)["needed_procs"]
-        > planned(known, 120, wait_s=7200.0)["needed_procs"]
-    )
+def test_waits_fall_with_the_size_and_larger_sums_wait_longer():
+    known, end_s = workload(120), 120 * DAY_S
+    outlook = look_ahead(daily_demand(known, end_s), 14)
+    waits = play(known, end_s, outlook, sizes=[4, 6, 8], progress=silent)
+    assert waits.expected()[0] > waits.expected()[1] > waits.expected()[2]
+    assert (np.diff(waits.wait_s[0, : len(outlook.sums)]) >= 0.0).all()
 
 
 def test_a_short_history_is_refused_with_what_it_needs():
@@ -62,24 +47,39 @@ def test_a_short_history_is_refused_with_what_it_needs():
         look_ahead(np.ones(30), 14)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"horizon_days": 0}, {"wait_s": -1.0}, {"level": 1.0}, {"level": 0.0}]
-)
-def test_wrong_wishes_are_one_sentence(changed):
-    with pytest.raises(ConfigError, match="horizon-days"):
-        planned(workload(90), 90, **changed)
-
-
 def test_denser_arrivals_wait_longer():
     known = workload(30)
     assert mean_wait_s(known, 8, denser=2.0) > mean_wait_s(known, 8, denser=1.0)
 
 
+def test_a_task_wider_than_the_machine_takes_all_of_it_for_longer():
+    two = Workload(
+        submit_s=np.zeros(2), runtime_s=np.full(2, 100.0), requested_s=np.full(2, 100.0),
+        procs=np.array([4, 4]), rows=np.arange(2), total_procs=4,
+    )  # fmt: skip
+    assert mean_wait_s(two, 4) == pytest.approx(50.0)
+    assert mean_wait_s(two, 2) == pytest.approx(100.0)
+    with pytest.raises(ConfigError, match="procs must be at least 1"):
+        mean_wait_s(two, 0)
+
+
 def test_a_size_is_enough_only_if_all_larger_ones_are():
-    waits = Waits(np.array([1, 2, 3, 4]), np.array([[9.0], [1.0], [5.0], [1.0]]))
-    assert waits.size_for(2.0) == 4
-    assert waits.size_for(9.0) == 1
-    assert waits.size_for(0.5) == 4
+    waits = Waits(np.array([10, 20, 30, 40]), np.array([[90.0], [10.0], [50.0], [10.0]]))
+    assert waits.size_for(90.0) == 10
+    assert waits.size_for(5.0) == 40
+    assert 30 < waits.size_for(20.0) < 40
+
+
+def test_a_size_lies_between_those_tried_by_the_logs_of_waits():
+    waits = Waits(np.array([100, 400]), np.array([[1000.0], [10.0]]))
+    assert waits.size_for(100.0) == 200
+
+
+def test_more_sizes_join_in_order():
+    some = Waits(np.array([1, 3]), np.array([[9.0], [1.0]]))
+    both = some.and_more(Waits(np.array([2, 3]), np.array([[5.0], [1.0]])))
+    assert both.sizes.tolist() == [1, 2, 3]
+    assert both.wait_s[:, 0].tolist() == [9.0, 5.0, 1.0]
 
 
 def test_capacity_rises_at_once_and_falls_slowly():

@@ -66,6 +66,24 @@ def forecast_series(
     return rows
 
 
+def past_of(
+    path: Path, steps: int, *, time: str = "", value: str = "", seasons: Sequence[int] = ()
+) -> dict[str, list[dict[str, Any]]]:
+    """The last steps of every series of a file: `{name: [{at, value}]}`, value None = a gap."""
+    panel = panel_of(path, time=time, value=value, seasons=seasons)
+    shown = range(max(len(panel.at_s) - steps, 0), len(panel.at_s))
+    return {
+        name: [
+            {
+                "at": iso(panel.at_s[t]),
+                "value": float(y) if np.isfinite(y := panel.y[t, i]) else None,
+            }
+            for t in shown
+        ]
+        for i, name in enumerate(panel.names)
+    }
+
+
 def backtest_series(
     path: Path,
     horizon: int,

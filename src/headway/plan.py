@@ -13,12 +13,12 @@ of utilisation, is what it is for. Measured in "Capacity plan".
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from headway.errors import ConfigError, NotEnoughData
-from headway.forecast import LEVELS, forecaster
+from headway.forecast import forecaster
 from headway.forecast.mixture import Mixture
 from headway.schedule.rules import order_by, rule_named
 from headway.simulate.kernel import simulate
@@ -43,6 +43,7 @@ LEAST: Final = 4  # of them, with which a plan can be made
 WINDOWS: Final = 10  # of the past that are played, half a horizon apart
 DRAWN: Final = (0.1, 0.3, 0.5, 0.7, 0.9)  # levels of the sums that may come
 SIZES: Final = 24  # machines that are tried
+LEAST_S: Final = 1.0  # waits below it are alike
 DENSEST: Final = 4.0  # times that arrivals are made denser, or thinner, at the most
 
 
@@ -71,14 +72,28 @@ class Waits:
         """The mean wait (sizes,) over futures."""
         return np.asarray(self.wait_s.mean(axis=1))
 
+    def and_more(self, other: Waits) -> Waits:
+        """With those of other sizes, in the same futures."""
+        sizes, first = np.unique(np.append(self.sizes, other.sizes), return_index=True)
+        return Waits(sizes, np.concatenate([self.wait_s, other.wait_s])[first])
+
     def size_for(self, wait_s: float, level: float | None = None) -> int:
         """The smallest size from which on waits, expected or at a level, are at most wait_s; else
         the largest that was tried.
+
+        Between sizes that were tried the logs of waits and sizes lie on a line.
         """
-        waits = self.expected() if level is None else self.at(level)
-        is_enough = np.logical_and.accumulate((waits <= wait_s)[::-1])[::-1]
-        enough = np.flatnonzero(is_enough)
-        return int(self.sizes[enough[0]] if len(enough) else self.sizes[-1])
+        logs = np.log(np.maximum(self.expected() if level is None else self.at(level), LEAST_S))
+        wanted = np.log(max(wait_s, LEAST_S))
+        too_long = np.flatnonzero(logs > wanted)
+        if not len(too_long):
+            return int(self.sizes[0])
+        last = int(too_long[-1])
+        if last + 1 == len(self.sizes):
+            return int(self.sizes[-1])
+        share = (logs[last] - wanted) / (logs[last] - logs[last + 1])
+        low, high = np.log(self.sizes[last : last + 2])
+        return int(np.ceil(np.exp(low + share * (high - low)) - 1e-9))
 
 
 def daily_demand(workload: Workload, end_s: float) -> Floats:
@@ -134,7 +149,7 @@ def play(
     """Mean waits of what may come on machines of many sizes, by a rule with EASY backfilling.
 
     workload: tasks submitted before end_s, with what they took; each window begins on an empty
-    machine, and a task that is wider than a machine counts as wide as it.
+    machine. `sizes`: those to try; () = from half of the mean demand to four times it, and today's.
     """
     horizon_s = len(outlook.days.value) * DAY_S
     windows = _windows(workload, end_s, horizon_s)
@@ -155,13 +170,20 @@ def play(
 
 
 def mean_wait_s(workload: Workload, procs: int, policy: str = "fcfs", denser: float = 1.0) -> float:
-    """Mean wait on a machine of so many processors, arrivals made so many times denser."""
+    """Mean wait on a machine of so many processors, arrivals made so many times denser.
+
+    A task that is wider than the machine takes all of it, for as much longer.
+    """
     if procs < 1:
         raise ConfigError(f"procs must be at least 1, got {procs}")
+    narrow = np.minimum(workload.procs, procs)
+    longer = workload.procs / narrow
     other = replace(
         workload,
         submit_s=(workload.submit_s - workload.submit_s[0]) / denser,
-        procs=np.minimum(workload.procs, procs),
+        runtime_s=workload.runtime_s * longer,
+        requested_s=workload.requested_s * longer,
+        procs=narrow,
         total_procs=procs,
     )
     order = order_by(rule_named(policy), other.requested_s, other.procs, other.submit_s)
@@ -180,55 +202,6 @@ def steps_of(wanted: Floats, now: float, *, lower_by: float = 0.05) -> Floats:
         now = max(float(need), now * (1.0 - lower_by))
         capacity[i] = now
     return capacity
-
-
-def plan(
-    workload: Workload,
-    end_s: float,
-    *,
-    horizon_days: int,
-    wait_s: float,
-    level: float,
-    price_core_hour: float,
-    policy: str = "fcfs",
-    progress: Progress,
-) -> dict[str, Any]:
-    """The document of `headway plan` but for its names: demand, sizes, what to add and when."""
-    if horizon_days < 1 or wait_s < 0.0 or not 0.0 < level < 1.0:
-        raise ConfigError(
-            "horizon-days must be at least 1, wait at least 0 and level in (0, 1), got"
-            f" {horizon_days}, {wait_s} and {level}"
-        )
-    outlook = look_ahead(daily_demand(workload, end_s), horizon_days)
-    waits = play(workload, end_s, outlook, policy=policy, progress=progress)
-    now = workload.total_procs
-    needed = waits.size_for(wait_s, level)
-    at_level = outlook.days.quantiles[:, 0, _nearest(level)]
-    full = np.flatnonzero(at_level > now)
-    hours = horizon_days * 24.0
-    expected, careful = waits.expected(), waits.at(level)
-    return {
-        "horizon_days": horizon_days,
-        "procs": now,
-        "wait_s": wait_s,
-        "level": level,
-        "policy": policy,
-        "needed_procs": needed,
-        "add_procs": needed - now,
-        "full_after_days": int(full[0]) + 1 if len(full) else None,
-        "cost": {"now": now * hours * price_core_hour, "needed": needed * hours * price_core_hour},
-        "forecast_error": float(np.exp(np.std(outlook.errors)) - 1.0),
-        "made_by": str(outlook.days.made_by[0]),
-        "demand": _fan(outlook),
-        "capacity": steps_of(np.minimum(at_level, needed), float(now)).round().tolist(),
-        "sizes": [
-            {
-                "procs": int(size), "expected_wait_s": float(expected[i]),
-                "wait_s_at_level": float(careful[i]), "cost": size * hours * price_core_hour,
-            }
-            for i, size in enumerate(waits.sizes)
-        ],
-    }  # fmt: skip
 
 
 def _tell(mixture: Mixture, demand: Floats, start: int, end: int) -> None:
@@ -253,18 +226,3 @@ def _sizes(workload: Workload, outlook: Outlook) -> Ints:
     low, high = max(0.5 * float(mean.min()), 1.0), max(4.0 * float(mean.max()), 2.0)
     sizes = np.geomspace(low, high, SIZES).round().astype(np.int64)
     return np.unique(np.append(sizes, workload.total_procs))
-
-
-def _nearest(level: float) -> int:
-    return int(np.argmin(np.abs(np.array(LEVELS) - level)))
-
-
-def _fan(outlook: Outlook) -> list[dict[str, float]]:
-    """What daily demand may be, a row a day from tomorrow."""
-    ends = {"low_95": 0.025, "low_80": 0.1, "high_80": 0.9, "high_95": 0.975}
-    quantiles = outlook.days.quantiles[:, 0]
-    return [
-        {"day": day + 1, "value": float(outlook.days.value[day, 0])}
-        | {name: float(row[LEVELS.index(level)]) for name, level in ends.items()}
-        for day, row in enumerate(quantiles)
-    ]

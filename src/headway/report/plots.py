@@ -97,9 +97,9 @@ def line_plot(
     def up(y: float) -> float:
         return 100.0 * (y - at[0]) / (at[-1] - at[0])
 
-    grid = [_tick(f"bottom:{up(y):.2f}%", "y", value(y)) for y in at]
+    grid = [tick(f"bottom:{up(y):.2f}%", "y", value(y)) for y in at]
     months = _spread(sorted({x for x, _ in known}))
-    grid += [_tick(f"left:{left(x):.2f}%", "x", f"{x:g}") for x in months]
+    grid += [tick(f"left:{left(x):.2f}%", "x", f"{x:g}") for x in months]
     if reference is not None:
         grid.append(tag("div", class_="reference", style=f"bottom:{up(reference):.2f}%"))
     strokes = [_stroke(line, left, up) for line in lines]
@@ -108,7 +108,7 @@ def line_plot(
         f"{join(strokes)}</svg>"
     )
     dots = [
-        _dot(line.look, left(x), up(y), f"{line.name}, month {x:g}: {value(y)}")
+        dot(line.look, left(x), up(y), f"{line.name}, month {x:g}: {value(y)}")
         for line in lines
         for x, y in line.points
         if y is not None
@@ -142,8 +142,8 @@ def scatter_plot(
     def up(y: float) -> float:
         return 100.0 * (y - y_at[0]) / (y_at[-1] - y_at[0])
 
-    grid = [_tick(f"bottom:{up(y):.2f}%", "y", y_value(y)) for y in y_at]
-    grid += [_tick(f"left:{left(x):.2f}%", "x", x_value(x)) for x in _spread(x_at, 4)]
+    grid = [tick(f"bottom:{up(y):.2f}%", "y", y_value(y)) for y in y_at]
+    grid += [tick(f"left:{left(x):.2f}%", "x", x_value(x)) for x in _spread(x_at, 4)]
     front: list[tuple[float, float | None]] = []
     lowest = math.inf
     for x, y in sorted((p[1], p[2]) for p in points):
@@ -154,7 +154,7 @@ def scatter_plot(
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
         f"{_stroke(Line(name='', look='headway', points=front), left, up)}</svg>"
     )
-    dots = [_dot(look, left(x), up(y), tip) for look, x, y, tip in points]
+    dots = [dot(look, left(x), up(y), tip) for look, x, y, tip in points]
     plot = tag("div", *grid, svg, *dots, class_="plane", role="img", aria_label=label)
     title, below = (tag("p", text(name), class_=look) for name, look in (
         (y_name, "axis-name"), (x_name, "x-name")
@@ -167,15 +167,15 @@ def calibration_plot(points: Sequence[tuple[float, float]], *, label: str) -> Ht
     if not points:
         return Html("")
     steps = (0.0, 0.25, 0.5, 0.75, 1.0)
-    grid = [_tick(f"bottom:{100 * s:.0f}%", "y", f"{s:.0%}") for s in steps]
-    grid += [_tick(f"left:{100 * s:.0f}%", "x", f"{s:.0%}") for s in steps]
+    grid = [tick(f"bottom:{100 * s:.0f}%", "y", f"{s:.0%}") for s in steps]
+    grid += [tick(f"left:{100 * s:.0f}%", "x", f"{s:.0%}") for s in steps]
     path = " ".join(f"{100 * x:.2f},{100 - 100 * y:.2f}" for x, y in points)
     svg = Html(
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
         '<line class="diagonal" x1="0" y1="100" x2="100" y2="0"/>'
         f'<polyline class="stroke headway" points="{path}"/></svg>'
     )
-    dots = [_dot("headway", 100 * x, 100 * y, f"promised {x:.1%}, came {y:.1%}") for x, y in points]
+    dots = [dot("headway", 100 * x, 100 * y, f"promised {x:.1%}, came {y:.1%}") for x, y in points]
     plot = tag("div", *grid, svg, *dots, class_="plane square", role="img", aria_label=label)
     y_name = tag("p", text("share of tasks at or below it"), class_="axis-name")
     x_name = tag("p", text("share promised by Headway's quantile"), class_="x-name")
@@ -212,7 +212,7 @@ def dot_plot(
         places = [left(m.value) for m in marks]
         style = f"left:{min(places):.2f}%;width:{max(places) - min(places):.2f}%"
         bar = tag("span", class_="between", style=style) if len(places) > 1 else Html("")
-        dots = [_dot(m.look, x, None, m.tip) for m, x in zip(marks, places, strict=True)]
+        dots = [dot(m.look, x, None, m.tip) for m, x in zip(marks, places, strict=True)]
         track = tag("div", *back, bar, *dots, class_="track")
         class_ = "row strong" if name == strong else "row"
         lines.append(tag("div", tag("div", text(name), class_="name"), track, class_=class_))
@@ -263,7 +263,8 @@ def _stroke(line: Line, left: Callable[[float], float], up: Callable[[float], fl
     )
 
 
-def _dot(look: str, left: float, up: float | None, tip: str) -> Html:
+def dot(look: str, left: float, up: float | None, tip: str) -> Html:
+    """A dot at percents of a plane that says its value when pointed at; up None: on a row."""
     at = f"left:{left:.2f}%" + ("" if up is None else f";bottom:{up:.2f}%")
     side = "tip-left" if left > 55.0 else "tip-right"
     return tag("i", class_=f"dot {look} {side}", style=at, data_tip=tip)
@@ -279,7 +280,8 @@ def _unnamed_row(track: Html) -> Html:
     return tag("div", tag("div", class_="name"), track, class_="row axis")
 
 
-def _tick(style: str, axis: str, name: str) -> Html:
+def tick(style: str, axis: str, name: str) -> Html:
+    """A line across a plane at its style, with its name beside axis x or y."""
     return tag("span", tag("b", text(name)), class_=f"tick {axis}", style=style)
 
 
