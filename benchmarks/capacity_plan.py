@@ -5,7 +5,7 @@ first 30, a size is chosen from what was known then; the month that came is play
 empty machine, first come with EASY, requested times. A task that had not ended by then counts as
 long as tasks like it took of their requests. Every way has one number that makes it larger or
 smaller (Headway: the wait that is wanted; the others: a factor on their size); the table holds all
-of them at the same mean wait over the 12 months, found by interpolation between tried factors.
+of them at the same mean wait over the 12 months, found by interpolation between those tried.
 
     Headway         `headway.plan`: expected wait over futures at most the wanted one
     peak + 20 %     1.2 times the largest demand of an hour of last month, as if nothing waited
@@ -17,6 +17,7 @@ of them at the same mean wait over the 12 months, found by interpolation between
 """
 
 import argparse
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,9 +30,9 @@ from headway.simulate.workload import workload_from
 
 MONTH_S = 30 * DAY_S
 HOUR_S = 3600.0
-WANTED_S = 60.0 * np.array([2, 5, 10, 20, 40, 80, 160, 320, 640])
+WANTED_S = 60.0 * np.array([2, 5, 10, 30, 60, 120, 240, 480])
 TABLE_S = 60.0 * np.array([10, 30, 60, 180])
-FACTORS = np.geomspace(0.15, 4.0, 24)
+TRIED = np.geomspace(0.9, 5.0, 14)  # mean sizes of the other ways, times mean demand
 
 
 def known_at(workload, ended_s, now_s):
@@ -124,16 +125,18 @@ def main():
         plain["last week 95 %"].append(np.quantile(hours[-168:], 0.95))
         plain["last week"].append(hours[-168:].mean())
         plain["last month"].append(hours.mean())
+        sys.stderr.write(".")
+        sys.stderr.flush()
     print(f"{time.process_time() - began:.0f} CPU s for {count} plans")
     ways = {"Headway": [], "Headway, 70 % of futures": []}
     for wanted_s in WANTED_S:
         ways["Headway"].append(months.mean([w.size_for(wanted_s) for w in waits]))
         careful = [w.size_for(wanted_s, 0.7) for w in waits]
         ways["Headway, 70 % of futures"].append(months.mean(careful))
-    for name, sizes in plain.items():
-        ways[name] = [months.mean([round(f * size) for size in sizes]) for f in FACTORS]
-    mean = float(np.mean(plain["last month"]))
-    ways["constant"] = [months.mean([round(f * mean)] * count) for f in FACTORS]
+    demand = float(np.mean(plain["last month"]))
+    for name, sizes in (plain | {"constant": [demand] * count}).items():
+        scaled = np.outer(TRIED * demand / np.mean(sizes), sizes).round().astype(int)
+        ways[name] = [months.mean(row) for row in scaled]
     ways["hindsight"] = [
         months.mean([months.least(m, wanted_s) for m in range(count)]) for wanted_s in WANTED_S
     ]
@@ -141,12 +144,16 @@ def main():
     print(f"|---|{'---|' * len(TABLE_S)}")
     for name, points in ways.items():
         print(f"| {name} | {' | '.join(f'{at_wait(points, w):.0f}' for w in TABLE_S)} |")
-    print(
-        "\nunscaled: "
-        + "; ".join(
-            f"{name} {months.mean([round(s) for s in sizes])}" for name, sizes in plain.items()
-        )
-    )
+    print("\nas it is said (mean wait in min, mean size):")
+    for name, sizes in plain.items():
+        said(name, months.mean([round(size) for size in sizes]))
+    for wanted_s, point in zip(WANTED_S, ways["Headway"], strict=True):
+        said(f"Headway, {wanted_s / 60:.0f} min wanted", point)
+
+
+def said(name, point):
+    """One way without a factor."""
+    print(f"{name}: {point[0] / 60:.1f} min, {point[1]:.0f}")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,21 @@ def test_waits_fall_with_the_size_and_larger_sums_wait_longer():
     assert (np.diff(waits.wait_s[0, : len(outlook.sums)]) >= 0.0).all()
 
 
+def test_a_sum_is_said_by_the_ways_that_were_right_before():
+    rng = np.random.default_rng(1)
+    level = 100.0 * np.exp(rng.normal(0.0, 0.5, 300))
+    steady, still = look_ahead(level, 14), look_ahead(np.full(300, 7.0), 14)
+    assert "mean of 300 days" in steady.sums_by
+    assert steady.sums[0] < 14 * level.mean() < steady.sums[-1]
+    assert still.sums == pytest.approx(np.full(5, 98.0))
+
+
+def test_demand_that_rises_is_not_said_by_the_mean_of_all():
+    found = look_ahead(np.linspace(10.0, 200.0, 200), 14)
+    assert "mean of 200 days" not in found.sums_by
+    assert found.sums[2] == pytest.approx(14 * 207.0, rel=0.1)
+
+
 def test_a_short_history_is_refused_with_what_it_needs():
     with pytest.raises(NotEnoughData, match="needs 63 days of history, got 30"):
         look_ahead(np.ones(30), 14)

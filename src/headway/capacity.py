@@ -135,6 +135,7 @@ def plan(
         "origins": len(outlook.errors),
         "futures": waits.wait_s.shape[1],
         "made_by": str(outlook.days.made_by[0]),
+        "sums_by": outlook.sums_by,
         "past": [{"at": iso(first_s + i * DAY_S), "value": float(outlook.past[i])} for i in shown],
         "demand": fan(outlook, first_s + days * DAY_S),
         "capacity": capacity.tolist(),

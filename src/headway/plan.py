@@ -1,8 +1,9 @@
 """How many processors the next weeks need: forecast demand, played on the cluster's own past.
 
 Demand is what is submitted, in processors that it would keep busy; unlike what runs, no machine
-limits it. Its sum over the horizon is forecast, and how far off such forecasts were at past origins
-says how far off this one may be. Windows of the past, their arrivals made denser or thinner so that
+limits it. Its sum over the horizon is forecast, by days and by means of shorter and longer pasts as
+each was right before, and how far off such forecasts were at past origins says how far off this one
+may be. Windows of the past, their arrivals made denser or thinner so that
 their sum is one that may come, are then played on machines of many sizes: what comes out is a wait
 for each size and each future, from which a size is chosen.
 
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headway.errors import ConfigError, NotEnoughData
-from headway.forecast import forecaster
-from headway.forecast.mixture import Mixture
+from headway.forecast import LEVELS, forecaster
+from headway.forecast.mixture import Mixture, signatures
 from headway.schedule.rules import order_by, rule_named
 from headway.simulate.kernel import simulate
 
@@ -38,11 +39,15 @@ if TYPE_CHECKING:
 DAY_S: Final = 86400.0
 WEEK: Final = 7
 MEMBERS: Final = ("naive", "seasonal_naive", "theta")
-TESTED: Final = 12  # past origins at which sums were forecast, half a horizon apart
+TESTED: Final = 24  # past origins at which sums were forecast, half a horizon apart
 LEAST: Final = 4  # of them, with which a plan can be made
 WINDOWS: Final = 10  # of the past that are played, half a horizon apart
 DRAWN: Final = (0.1, 0.3, 0.5, 0.7, 0.9)  # levels of the sums that may come
 SIZES: Final = 24  # machines that are tried
+HORIZONS: Final = (1, 2, 4, 8)  # over which past demand is averaged
+SHARPNESS: Final = 4.0  # by which inverse squared errors become shares
+TINY: Final = 1e-9
+SMALLEST: Final = 0.8  # of mean demand; on less the queue only grows
 LEAST_S: Final = 1.0  # waits below it are alike
 DENSEST: Final = 4.0  # times that arrivals are made denser, or thinner, at the most
 
@@ -55,6 +60,7 @@ class Outlook:
     days: Estimate  # value (h, 1), quantiles (h, 1, q)
     sums: Floats  # processor-days of the whole horizon, at the levels DRAWN
     errors: Floats  # logs of what came over what was said, at past origins
+    sums_by: str  # how sums were said: by days, or by means of so long a past
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +130,45 @@ def look_ahead(demand: Floats, horizon_days: int) -> Outlook:
     mixture = Mixture(
         [forecaster(name, (WEEK,), step_s=DAY_S) for name in MEMBERS], horizon_days, step_s=DAY_S
     )
-    errors, known = [], 0
-    for end in ends:
+    said, known = [], 0
+    for end in (*ends, len(demand)):
         _tell(mixture, demand, known, end)
-        known = end
-        said = float(mixture.forecast(horizon_days).value.sum())
-        came = float(demand[end : end + horizon_days].sum())
-        errors.append(np.log(max(came, 1e-9) / max(said, 1e-9)))
-    _tell(mixture, demand, known, len(demand))
-    days = mixture.forecast(horizon_days)
-    sums = float(days.value.sum()) * np.exp(np.quantile(errors, DRAWN))
-    return Outlook(demand, days, sums, np.array(errors))
+        known, days = end, mixture.forecast(horizon_days)
+        said.append(sums_said(demand[:end], days))
+    logs = np.log(np.maximum(said, TINY))
+    came = np.array([np.log(max(demand[end : end + horizon_days].sum(), TINY)) for end in ends])
+    missed = came[:, None] - logs[:-1]  # (origins, ways)
+    behind = -(-horizon_days // step)  # origins back, the sum of a horizon has come
+    errors = np.array([
+        _shares(missed[: max(i - behind + 1, 0)]) @ row for i, row in enumerate(missed)
+    ])  # fmt: skip
+    now = _shares(missed)
+    sums = np.exp(float(now @ logs[-1]) + np.quantile(errors, DRAWN))
+    names = ["days", *(f"mean of {many} days" for many in _pasts(horizon_days, len(demand)))]
+    return Outlook(demand, days, sums, errors, str(signatures(names, now[:, None])[0]))
+
+
+def sums_said(past: Floats, days: Estimate) -> Floats:
+    """Sums of a horizon as its days say (their means, by quantiles), and as past means do."""
+    horizon_days = len(days.value)
+    levels = np.array(LEVELS)
+    edges = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2.0, [1.0]])
+    of_days = float((days.quantiles[:, 0] * np.diff(edges)).sum())
+    pasts = _pasts(horizon_days, len(past))
+    return np.array([of_days, *(horizon_days * float(past[-many:].mean()) for many in pasts)])
+
+
+def _pasts(horizon_days: int, known: int) -> list[int]:
+    """Days over which means are taken: horizons, and all."""
+    return [*(min(horizon_days * many, known) for many in HORIZONS), known]
+
+
+def _shares(errors: Floats) -> Floats:
+    """How much each way to say a sum counts, by errors (origins, ways) in logs; alike for few."""
+    if len(errors) < LEAST - 1:
+        return np.full(errors.shape[1], 1.0 / errors.shape[1])
+    raw = np.maximum((errors**2).mean(axis=0), TINY) ** -SHARPNESS
+    return np.asarray(raw / raw.sum())
 
 
 def play(
@@ -149,7 +183,7 @@ def play(
     """Mean waits of what may come on machines of many sizes, by a rule with EASY backfilling.
 
     workload: tasks submitted before end_s, with what they took; each window begins on an empty
-    machine. `sizes`: those to try; () = from half of the mean demand to four times it, and today's.
+    machine. `sizes`: those to try; () = from most of the mean demand to four times it, and today's.
     """
     horizon_s = len(outlook.days.value) * DAY_S
     windows = _windows(workload, end_s, horizon_s)
@@ -221,8 +255,8 @@ def _windows(workload: Workload, end_s: float, horizon_s: float) -> list[Workloa
 
 
 def _sizes(workload: Workload, outlook: Outlook) -> Ints:
-    """Sizes from half of the mean demand that may come to four times the most, and today's."""
+    """Sizes from most of the mean demand that may come to four times the most, and today's."""
     mean = outlook.sums / len(outlook.days.value)
-    low, high = max(0.5 * float(mean.min()), 1.0), max(4.0 * float(mean.max()), 2.0)
+    low, high = max(SMALLEST * float(mean.min()), 1.0), max(4.0 * float(mean.max()), 2.0)
     sizes = np.geomspace(low, high, SIZES).round().astype(np.int64)
     return np.unique(np.append(sizes, workload.total_procs))

@@ -24,7 +24,8 @@ DOCUMENT = {
     "needed_procs": 180, "is_enough": True, "add_procs": 80, "add_by_day": 2,
     "full_after_days": 3, "now": size(100, 720.0), "needed": size(180, 400.0),
     "cost_of_steps": 15000.0, "forecast_error": 0.25, "origins": 12, "futures": 50,
-    "made_by": "theta 0.70+naive 0.30", "currency": "EUR", "report": "report/index.html",
+    "made_by": "theta 0.70+naive 0.30", "sums_by": "mean of 90 days 1.00",
+    "currency": "EUR", "report": "report/index.html",
     "past": [{"at": f"2026-01-0{day}T00:00:00Z", "value": 50.0 + day} for day in range(1, 10)],
     "demand": [
         {"at": f"2026-01-1{day}T00:00:00Z", "value": 60.0, "low_80": 40.0, "high_80": 90.0,
@@ -55,7 +56,8 @@ def test_the_headline_says_how_many_by_when_and_for_what():
 def test_what_it_rests_on_is_told():
     said = " ".join(told(DOCUMENT))
     for words in ("18,000 EUR", "15,000 EUR", "12.0 min", "passes the machine there is on day 3",
-                  "theta 0.70+naive 0.30", "25.0%", "12 past origins", "90 days"):  # fmt: skip
+                  "theta 0.70+naive 0.30", "mean of 90 days 1.00", "25.0%",
+                  "12 past origins", "of its days by"):  # fmt: skip
         assert words in said
 
 

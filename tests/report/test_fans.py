@@ -46,6 +46,13 @@ def test_gaps_of_the_past_break_its_line():
     assert html.count("stroke thin true") == 2
 
 
+def test_hours_are_named_by_the_hour_and_days_by_the_day():
+    hours = [row | {"at": f"2026-01-01T0{i}:00:00Z"} for i, row in enumerate(AHEAD * 3)]
+    days = [row | {"at": f"2026-01-0{i + 1}T06:05:17Z"} for i, row in enumerate(AHEAD * 3)]
+    assert "<b>2026-01-01 02:00</b>" in drawn(past=[], ahead=hours)
+    assert "<b>2026-01-03</b>" in drawn(past=[], ahead=days)
+
+
 def test_nothing_ahead_is_no_chart():
     assert drawn(ahead=[]) == ""
     assert drawn(past=[], ahead=AHEAD[:1]) == ""

@@ -128,10 +128,11 @@ def told(document: dict[str, Any]) -> list[str]:
     found.append(
         f"Rests on {things(document.get('days'), 'day')} of history and"
         f" {count(document.get('futures'))} futures played in order of"
-        f" {policy_name(document.get('policy'))}; demand was forecast by"
-        f" {clean(document.get('made_by'), 120)}, off by"
+        f" {policy_name(document.get('policy'))}; demand of the whole horizon was forecast by"
+        f" {clean(document.get('sums_by'), 200)}, off by"
         f" {'?' if error is None else share(error)} (one standard deviation) at"
-        f" {count(document.get('origins'))} past origins."
+        f" {count(document.get('origins'))} past origins; of its days by"
+        f" {clean(document.get('made_by'), 120)}."
     )
     return found
 

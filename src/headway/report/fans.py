@@ -98,10 +98,12 @@ def fan_plot(fan: Fan, *, label: str, y_name: str, reference: float | None = Non
     svg = Html(
         f'<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
     )
-    moments = [_moment(row) for row in (*fan.past, *fan.ahead)]
+    moments = [clean(row.get("at"), 40)[:16].replace("T", " ") for row in (*fan.past, *fan.ahead)]
+    days = [moment[:10] for moment in moments]
+    named = days if len(set(days)) > LABELS else moments
     grid = [tick(f"bottom:{plane.up(y):.2f}%", "y", digits(y)) for y in plane.levels]
     grid += [
-        tick(f"left:{plane.left(i):.2f}%", "x", moments[i])
+        tick(f"left:{plane.left(i):.2f}%", "x", named[i])
         for i in range(0, n, math.ceil(n / LABELS))
     ]
     if reference is not None:
@@ -117,11 +119,6 @@ def fan_plot(fan: Fan, *, label: str, y_name: str, reference: float | None = Non
     return tag(
         "div", legend(looks), tag("p", text(y_name), class_="axis-name"), plot, class_="plot"
     )
-
-
-def _moment(row: dict[str, Any]) -> str:
-    """When a row is, as short as it can be said: days without the hour."""
-    return clean(row.get("at"), 40).removesuffix("T00:00:00Z").removesuffix(":00Z")
 
 
 def _said(row: dict[str, Any]) -> str:
