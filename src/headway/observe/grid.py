@@ -71,7 +71,7 @@ def on_grid(points: Points, step_s: float = 0.0, phase_s: float = 0.0) -> tuple[
 def seasons_of(step_s: float) -> tuple[int, ...]:
     """A day and a week in steps, where they are whole and more than one.
 
-    >>> seasons_of(3600.0), seasons_of(86400.0), seasons_of(700.0)
+    >>> seasons_of(3600.0), seasons_of(86400.0), seasons_of(1000.0)
     ((24, 168), (7,), ())
     """
     lengths = (_DAY_S / step_s, 7 * _DAY_S / step_s)
