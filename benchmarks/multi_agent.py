@@ -1,7 +1,7 @@
 """Do clusters that learn together beat the best static routing with the best local rule?
 
     python benchmarks/multi_agent.py TRACE TRACE .. --keep DIR [--cache DIR] [--seeds 5]
-        [--decisions 8000000]
+        [--decisions 16000000]
 
 A cluster for each trace; a week of each is merged into a window, shifted to begin together, on
 empty machines. Teaches: the first 48 % of each trace's time, chooses: up to 60 %, judged: the last
@@ -9,10 +9,13 @@ empty machines. Teaches: the first 48 % of each trace's time, chooses: up to 60 
 meet other weeks of the others; intervals therefore resample weeks of the shortest trace. Judged is
 the log of the mean bounded slowdown of all tasks of a window, paired. Static routings and local
 rules have the same predicted runtimes; the best is named in hindsight on the judged windows, and
-as chosen on the part that teaches. The evolution with which training begins is judged too.
+as chosen on the part that teaches; neither moves a task that waits. Learned policies may offer
+such a task to where it would start at once, so the same without learning is judged too: where they
+started (every such offer made). The evolution with which training begins is judged as well.
 """
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -64,9 +67,12 @@ def main():
         workload, estimate = predicted(path, given.cache)
         courses.append(course_of(workload, *told(workload, estimate), np.zeros(1, np.int64)))
     taught, chosen, judged = (part_of(courses, *part, SPAN_S) for part in (*parts()[:2], JUDGED))
-    standard = best_standard(drawn(taught, SPAN_S, COMPARED, 0), lambda what, share: None)
-    print(f"best on the part that teaches: {standard}", flush=True)
-    validation = [window_of(part, standard) for part in drawn(chosen, SPAN_S, CHOOSING, 1)]
+    compared = drawn(taught, SPAN_S, COMPARED, 0)
+    standard, start = (
+        best_standard(compared, lambda what, share: None, offers=offers) for offers in (False, True)
+    )
+    print(f"best on the part that teaches: {standard}, {start}", flush=True)
+    validation = [window_of(part, start) for part in drawn(chosen, SPAN_S, CHOOSING, 1)]
     windows = drawn(judged, SPAN_S, WINDOWS, 2)
     found = {}
     for seed in range(given.seeds):
@@ -78,7 +84,7 @@ def main():
         ):
             name = f"agents-{seed}.npz" + ".search" * (algo == "evolution")
             trained[algo] = learn(
-                taught, validation, SPAN_S, standard, decisions=int(share * given.decisions),
+                taught, validation, SPAN_S, start, decisions=int(share * given.decisions),
                 seed=seed, resume=given.keep / name,
             )  # fmt: skip
             found[algo, seed] = trained[algo].weights
@@ -86,7 +92,7 @@ def main():
             print(f"{algo} {seed}: {trained[algo].decisions:,} decisions, {took:.0f} CPU s, "
                   f"validation {trained[algo].validation:.3f}: {curve_of(trained[algo].curve)}",
                   flush=True)  # fmt: skip
-    judge(windows, standard, found)
+    judge(windows, standard, start, found)
 
 
 def curve_of(curve):
@@ -94,35 +100,42 @@ def curve_of(curve):
     return " ".join(f"{value:.3f}" for _, value in curve[:: max(len(curve) // 16, 1)])
 
 
-def judge(windows, standard, found):
+def judge(windows, standard, start, found):
     """Print what every static routing with every rule reaches, and what was learned."""
     shortest = np.array([part.jobs.limit_s[part.home == 0].sum() for part in windows])
     groups = np.unique(shortest, return_inverse=True)[1]  # the same week of the first trace
     logs = {
-        (routing, rule): np.array(
-            [log_slowdown(part, static_routing(routing), rule) for part in windows]
+        (routing, rule, offers): np.array(
+            [log_slowdown(part, static_routing(routing, offers), rule) for part in windows]
         )
+        for offers in (False, True)
         for routing in ROUTINGS
         for rule in LOCAL_RULES
     }
-    best = min(logs, key=lambda one: logs[one].mean())
-    fair = logs[standard.routing, standard.rule]
+    static = [one for one in logs if not one[2]]
+    best = min(static, key=lambda one: logs[one].mean())
+    fair = logs[standard.routing, standard.rule, False]
     print(f"{len(windows)} windows, {sum(len(part.home) for part in windows):,} tasks; "
           f"best in hindsight: {best}; {groups.max() + 1} weeks of the first trace")  # fmt: skip
     print("| routing, best local rule in hindsight | mean slowdown | over the best in hindsight |")
     print("|---|---|---|")
-    for routing in ROUTINGS:
-        rule = min(LOCAL_RULES, key=lambda rule: logs[routing, rule].mean())
-        mine = logs[routing, rule]
-        print(f"| {routing}, {rule} | {np.exp(mine).mean():.2f} | "
+    for routing, offers in itertools.product(ROUTINGS, (False, True)):
+        rule = min(LOCAL_RULES, key=lambda rule: logs[routing, rule, offers].mean())
+        mine = logs[routing, rule, offers]
+        print(f"| {routing}, {rule}{', offers' * offers} | {np.exp(mine).mean():.2f} | "
               f"{interval(mine - logs[best], groups)} |")  # fmt: skip
     print("| what | mean slowdown | over the best in hindsight | over the chosen one | seeds |")
     print("|---|---|---|---|---|")
     print(f"| {standard.routing}, {standard.rule} | {np.exp(fair).mean():.2f} | "
           f"{interval(fair - logs[best], groups)} | | |")  # fmt: skip
+    mine = logs[start.routing, start.rule, True]
+    print(
+        f"| {start.routing}, {start.rule}, offers | {np.exp(mine).mean():.2f} | "
+        f"{interval(mine - logs[best], groups)} | {interval(mine - fair, groups)} | |"
+    )
     for algo in dict.fromkeys(algo for algo, _ in found):
         mine = np.array(
-            [[log_slowdown(part, w, standard.rule) for part in windows]
+            [[log_slowdown(part, w, start.rule) for part in windows]
              for (name, _), w in found.items() if name == algo]
         )  # fmt: skip
         seeds = " ".join(f"{np.exp((one - logs[best]).mean()):.3f}" for one in mine)

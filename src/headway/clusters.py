@@ -1,9 +1,10 @@
 """Training of clusters that send tasks to each other, on a history of each.
 
 Only the first SHARE of the time of each history teaches, the last fifth of that part chooses among
-weights. On the rest the policy is held against what was the best static routing with the best local
-rule on the part that teaches. The histories need not be of the same time: spans are shifted to
-begin together.
+weights. Training starts at the routing and rule that are best there if every task that waits goes
+where it would start at once; on the rest the policy is held against the static routing and local
+rule, without such offers, that were best on the part that teaches. The histories need not be of the
+same time: spans are shifted to begin together.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from headway.errors import ConfigError
 from headway.schedule.routing_network import ROUTINGS
 from headway.schedule.routing_policy import KIND, RoutingPolicy, save_routing
 from headway.simulate.batch import Course, course_of
-from headway.simulate.merged import merged, starts_of
+from headway.simulate.merged import LOCAL_RULES, merged, starts_of
 from headway.train.multi_agent import train_multi_agent
-from headway.train.team import PRODUCTS, Standard, log_slowdown, ratio, window_of
+from headway.train.team import Standard, log_slowdown, ratio, window_of
 from headway.training import SHARE, TAUGHT, known_of
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ DAY_S: Final = 86400.0
 SPAN_S: Final = 7 * DAY_S
 SPANS: Final = 8  # that the part which chooses has room for at the least, else they are shorter
 COMPARED: Final = 16  # windows on which static routings and rules are compared
-CHOOSING: Final = 32  # on which weights are
+CHOOSING: Final = 40  # on which weights are
 JUDGING: Final = 40  # on which the policy is proved at the most
-DECISIONS: Final = 8_000_000
+DECISIONS: Final = 16_000_000
 RESAMPLES: Final = 10_000
 
 
@@ -69,8 +70,10 @@ def train_clusters(
     histories = [known_of(trace, progress) for trace in traces]
     courses, span_s = courses_of(histories)
     taught, chosen, later = (part_of(courses, *share, span_s) for share in parts())
-    standard = best_standard(drawn(taught, span_s, COMPARED, 0), progress)
-    validation = [window_of(part, standard) for part in drawn(chosen, span_s, CHOOSING, 1)]
+    compared = drawn(taught, span_s, COMPARED, 0)
+    standard = best_standard(compared, progress)
+    start = best_standard(compared, progress, offers=True)
+    validation = [window_of(part, start) for part in drawn(chosen, span_s, CHOOSING, 1)]
     journal = out.with_name(f"{out.name}.{KIND}.npz")
     if not resume:
         journal.unlink(missing_ok=True)
@@ -82,17 +85,17 @@ def train_clusters(
         return used < 1.0
 
     found = train_multi_agent(
-        taught, validation, span_s, standard, decisions=decisions or DECISIONS, seed=seed,
+        taught, validation, span_s, start, decisions=decisions or DECISIONS, seed=seed,
         resume=journal, progress=goes_on,
     )  # fmt: skip
     seconds = clock() - began
     said = {
-        "against": f"{standard.routing}, {standard.rule}",
-        "ratio": ratio(found.weights, validation, standard.rule),
+        "against": f"{start.routing}, {start.rule}, every offer made",
+        "ratio": ratio(found.weights, validation, start.rule),
         "of": "the mean slowdown of the team", "windows": len(validation), "curve": found.curve,
     }  # fmt: skip
     policy = RoutingPolicy(
-        weights=found.weights, rule=standard.rule, routing=standard.routing, seed=seed,
+        weights=found.weights, rule=start.rule, routing=start.routing, seed=seed,
         decisions=found.decisions, trained_on=", ".join(known.name for known in histories),
         validation=said,
     )  # fmt: skip
@@ -148,13 +151,18 @@ def drawn(courses: Sequence[Course], span_s: float, many: int, seed: int) -> lis
     return [merged(courses, list(these), span_s) for these in zip(*firsts, strict=True)]
 
 
-def best_standard(windows: Sequence[Merged], progress: Progress) -> Standard:
-    """The static routing and local rule with the lowest slowdown, geometric mean over windows."""
+def best_standard(
+    windows: Sequence[Merged], progress: Progress, *, offers: bool = False
+) -> Standard:
+    """The static routing and local rule with the lowest slowdown, geometric mean over windows.
+
+    offers: of those where every task that waits goes to where it would start at once.
+    """
     found = {}
     for i, routing in enumerate(ROUTINGS):
         progress("Comparing static routings", i / len(ROUTINGS))
-        for rule in PRODUCTS:
-            standard = Standard(routing, rule)
+        for rule in LOCAL_RULES:
+            standard = Standard(routing, rule, offers)
             found[standard] = np.mean([window_of(part, standard).usual for part in windows])
     return min(found, key=lambda standard: found[standard])
 

@@ -3,7 +3,8 @@ import pytest
 from tests.simulate.merges import DAY_S, crowded, window
 
 from headway.errors import ConfigError, NotEnoughData
-from headway.schedule.routing import FEATURES
+from headway.schedule.offers import OFFERED
+from headway.schedule.routing import COMMON, FEATURES
 from headway.schedule.routing_network import (
     LANES,
     ROUTINGS,
@@ -77,12 +78,14 @@ def test_what_is_not_over_changes_nothing_before():
     """True runtimes are not seen: other ones change no decision until a task would have ended."""
     part = window(3)
     router, keys = router_of(drawn(3)), local_keys("saf", part.jobs)
-    start_s, sent = play(part.jobs, part.home, part.total, keys, router)
+    noise = np.zeros((len(part.home), len(part.total) + MOVES))
+    seen = roll(part.jobs, part.home, part.total, keys, router, 1.0, noise)
+    start_s, sent = seen.start_s, seen.sent
     middle = len(sent) // 2
     now_s = part.jobs.submit_s[middle]
     goes_on = start_s + part.jobs.runtime_s > now_s
     longer = part.jobs._replace(runtime_s=part.jobs.runtime_s * np.where(goes_on, 5.0, 1.0))
-    _, again = play(longer, part.home, part.total, keys, router)
+    again = roll(longer, part.home, part.total, keys, router, 1.0, noise).sent
     np.testing.assert_array_equal(sent[: middle + 1], again[: middle + 1])
     assert (sent != again).any()
 
@@ -102,12 +105,57 @@ def test_sending_by_expected_wait_is_better_than_keeping():
 def test_a_roll_without_noise_is_what_is_played():
     part = window(4)
     keys, router = local_keys("saf", part.jobs), router_of(drawn(4))
+    router.gate[:] = 0.0  # what is offered runs elsewhere than it was sent
     start_s, sent = play(part.jobs, part.home, part.total, keys, router)
     noise = np.zeros((len(sent), len(part.total) + MOVES))
     seen = roll(part.jobs, part.home, part.total, keys, router, 1.0, noise)
     np.testing.assert_array_equal(seen.sent, sent)
     np.testing.assert_array_equal(seen.start_s, start_s)
     assert len(np.unique(seen.lane)) > 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_offered_starts_at_once_and_nothing_waits_beside_a_cluster_that_would_start_it(
+    seed,
+):
+    part = window(seed, procs=(16, 64))
+    jobs, keys = part.jobs, local_keys("saf", part.jobs)
+    start_s, ran = play(
+        jobs, part.home, part.total, keys, router_of(static_routing("keep local", offers=True))
+    )
+    moved = ran != part.home
+    assert 0 < moved.sum() < len(moved)
+    assert (jobs.procs <= part.total[ran]).all()
+    for c, total in enumerate(part.total):
+        assert busiest(jobs, start_s, ran == c) <= total
+    kept, _ = played(part, "keep local")
+    assert (start_s - jobs.submit_s).mean() < (kept - jobs.submit_s).mean()
+
+
+def test_what_the_gate_is_against_is_not_offered():
+    part = window(1, procs=(16, 64))
+    weights = router_of(static_routing("keep local", offers=True))
+    weights.gate[OFFERED.index("log_procs")] = -100.0
+    _, ran = play(part.jobs, part.home, part.total, local_keys("saf", part.jobs), weights)
+    moved = ran != part.home
+    assert moved.any()
+    assert (part.jobs.procs[moved] == 1).all()
+
+
+def test_a_tilt_by_the_log_of_processors_makes_the_shortest_the_smallest():
+    part = window(2)
+    router = router_of(static_routing("keep local"))
+    router.tilt[COMMON.index("log_procs")] = 10.0
+    start_s, _ = play(part.jobs, part.home, part.total, local_keys("sjf", part.jobs), router)
+    np.testing.assert_array_equal(start_s, played(part, "keep local", "saf")[0])
+
+
+def test_patience_without_end_is_first_come_first_served():
+    part = window(2)
+    router = router_of(static_routing("keep local"))
+    router.patience[0] = 1e6
+    start_s, _ = play(part.jobs, part.home, part.total, local_keys("sjf", part.jobs), router)
+    np.testing.assert_array_equal(start_s, played(part, "keep local", "fcfs")[0])
 
 
 def test_what_waiting_cost_between_decisions_sums_to_what_it_cost():
@@ -150,8 +198,8 @@ def test_local_rules_order_as_the_rules_do():
     for name in LOCAL_RULES:
         rule = rule_named(name)
         order = order_by(rule, np.maximum(jobs.order_s, 1.0), jobs.procs, jobs.submit_s)
-        mine = local_keys(name, jobs)
-        np.testing.assert_array_equal(np.argsort(mine), np.argsort(order.key))
+        product, added = local_keys(name, jobs).T
+        np.testing.assert_allclose(np.exp(product) + added, order.key, rtol=1e-9, atol=1e-6)
     with pytest.raises(ConfigError, match="local rule must be one of"):
         local_keys("wfp3", jobs)
 

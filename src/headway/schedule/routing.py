@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 FEATURES: Final = (
     "is_home", "starts", "log_wait", "log_wait_asked", "slowdown", "delays", "log_ahead",
     "log_load", "log_queue", "hurry", "free", "share", "log_machine",
@@ -178,10 +178,12 @@ def observe_site(
 
 
 @bare
-def observe_common(task: Task, common: Floats) -> None:
+def observe_common(
+    value_s: float, upper_s: float, asked_s: float, procs: int, common: Floats
+) -> None:
     """Write COMMON of a task."""
-    log_value = math.log(max(task.value_s, 1.0))
+    log_value = math.log(max(value_s, 1.0))
     common[0] = log_value / 10.0
-    common[1] = math.log(max(task.upper_s, 1.0)) - log_value
-    common[2] = math.log(max(task.asked_s, 1.0)) / 10.0
-    common[3] = math.log(task.procs) / 10.0
+    common[1] = math.log(max(upper_s, 1.0)) - log_value
+    common[2] = math.log(max(asked_s, 1.0)) / 10.0
+    common[3] = math.log(procs) / 10.0

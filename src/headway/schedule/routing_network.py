@@ -4,11 +4,15 @@
              score = w . x + v . relu(A [x, c] + a), of its features x and what is common c; the
              highest is taken, the home cluster of equals
     when     the cluster that receives it scores LANES in the same way, plus what a lane adds times
-             lean . [x, c]; the lane adds so much to the key of the task in its queue, which is the
-             logarithm of a rule's
+             lean . [x, c]; the lane adds so much to the logarithm of the product in its key
 
-With v = 0 and no lean it is a static routing and a rule: keep local, least load and shortest
-expected wait are settings of w. Training starts at one of them.
+    order     that key is e^(ln P + t . [c, 1] + lane) + A + patience x submission: P and A are the
+              product and what is added in the local rule (schedule.rules)
+    offers    a task that waits goes where it would start at once, if the sum of `schedule.offers`
+              is above zero
+
+With v = 0, no lean, no tilt and no offers it is a static routing and a rule: keep local, least load
+and shortest expected wait are settings of w. Training starts at one of them, with every offer made.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from headway.schedule.compiled import bare
+from headway.schedule.offers import OFFERED
 from headway.schedule.routing import COMMON, FEATURES
 
 if TYPE_CHECKING:
@@ -43,6 +48,9 @@ SHAPES: Final[dict[str, tuple[int, ...]]] = {
     "lane_last": (UNITS, len(LANES)),
     "lean": (INPUTS,),
     "lane": (len(LANES),),
+    "tilt": (len(COMMON) + 1,),
+    "patience": (1,),
+    "gate": (len(OFFERED),),
 }
 """Every weight by name, in the order in which they lie in the flat array."""
 SIZE: Final = sum(int(np.prod(shape)) for shape in SHAPES.values())
@@ -68,6 +76,9 @@ class Router(NamedTuple):
     lane_last: Floats
     lean: Floats
     lane: Floats
+    tilt: Floats
+    patience: Floats
+    gate: Floats
 
 
 def router_of(weights: Floats) -> Router:
@@ -85,13 +96,26 @@ def flat(router: Router) -> Floats:
     return np.concatenate([part.ravel() for part in router])
 
 
-def static_routing(name: str) -> Floats:
-    """Weights (SIZE,) of a static routing of ROUTINGS; all tasks in the middle lane."""
-    weights = np.zeros(SIZE)
+def static_routing(name: str, offers: bool = False) -> Floats:
+    """Weights (SIZE,) of a static routing of ROUTINGS; all tasks in the middle lane.
+
+    offers: whether every task that waits goes to where it would start at once.
+    """
+    router = router_of(np.zeros(SIZE))
     for feature, weight in ROUTINGS[name].items():
-        weights[FEATURES.index(feature)] = weight
-    weights[SIZE - len(LANES) :] = -BROAD * np.array(LANES) ** 2
-    return weights
+        router.linear[FEATURES.index(feature)] = weight
+    router.lane[:] = -BROAD * np.array(LANES) ** 2
+    router.gate[0] = float(offers) - 0.5
+    return flat(router)
+
+
+@bare
+def tilt_of(router: Router, common: Floats) -> float:
+    """What is added to the logarithm of the product of a rule, by what the task is."""
+    total = router.tilt[len(common)]
+    for i in range(len(common)):
+        total += router.tilt[i] * common[i]
+    return total
 
 
 @bare

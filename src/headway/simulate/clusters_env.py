@@ -36,7 +36,7 @@ from headway.schedule.routing import COMMON, FEATURES, FLOOR_S
 from headway.schedule.routing_network import LANES, MIDDLE, router_of, static_routing
 from headway.simulate.generated import generated
 from headway.simulate.grid import Grid, advance, grid_of, send
-from headway.simulate.grid_play import look, play, room_of
+from headway.simulate.grid_play import look, play, room_of, turn
 from headway.simulate.merged import local_keys, merged
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ClustersEnv(ParallelEnv):  # type: ignore[misc]
         firsts = [int(self._rng.choice(course.windows)) for course in self._courses]
         part = merged(self._courses, firsts, self._span_s)
         self._keys = local_keys(self._rule, part.jobs)
-        router = router_of(static_routing("shortest expected wait"))
+        self._router = router = router_of(static_routing("shortest expected wait"))
         start_s, _ = play(part.jobs, part.home, part.total, self._keys, router)
         self._standard_s = start_s
         self._grid = grid_of(part.jobs, part.home, part.total)
@@ -133,7 +133,9 @@ class ClustersEnv(ParallelEnv):  # type: ignore[misc]
             self._sent = asked if fits else int(self._grid.home[j])
         else:
             lane = asked - n if asked >= n else MIDDLE
-            send(self._grid, self._sent, self._keys[j] + LANES[lane])
+            jobs, common = self._grid.jobs, self._room.shown.common
+            key = turn(self._router, common, self._keys[j], jobs.submit_s[j], LANES[lane])
+            send(self._grid, self._sent, key)
             self._sent = -1
             self._advance()
         gained = self._cost(self._standard_s) - self._cost(self._grid.machines.start_s[0])
@@ -158,10 +160,10 @@ class ClustersEnv(ParallelEnv):  # type: ignore[misc]
 
     def _advance(self) -> None:
         """Go on until there is a task to decide on."""
-        self._is_over = not advance(self._grid)
+        self._is_over = not advance(self._grid, self._router.gate)
         if not self._is_over:
-            key = self._keys[self._grid.arrived[0]]
-            look(self._grid, key, self._room.site, self._room.shown)
+            keys = self._keys[self._grid.arrived[0]]
+            look(self._grid, keys, self._router, self._room.site, self._room.shown)
 
     def _cost(self, start_s: NDArray[np.float64]) -> float:
         return cost_at(self._grid, start_s, np.inf if self._is_over else self._grid.now_s[0])

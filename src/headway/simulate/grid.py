@@ -3,8 +3,9 @@
 A task arrives where its user submitted it. There it is asked for, once, by which cluster it is
 queued (`advance` stops, `send` goes on); a task that is wider than a cluster cannot go there. Each
 cluster then runs textbook EASY in the order of its own queue: the events, reservations and
-backfilling of `simulate.kernel`, with one Machine for each cluster. Nothing is moved once queued.
-With one cluster it is the kernel, start by start.
+backfilling of `simulate.kernel`, with one Machine for each cluster. A task that waits is moved only
+if another cluster would start it at once and its own offers it (`schedule.offers`); nothing that
+waits there is delayed. With one cluster it is the kernel, start by start.
 
 What may be known at a decision are estimates: the runtimes that order (`order_s`), those by which
 room is reserved (`reserve_s`) and backfilling is judged (`backfill_s`); never the true ones.
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from headway.schedule.backfill import reservation, spare_at
 from headway.schedule.compiled import compiled
+from headway.schedule.offers import Offer, are_offered, offer_score
 from headway.schedule.siblings import Siblings
-from headway.simulate.kernel import BY_QUEUE, Machine, arrive, release_due, schedule
-from headway.simulate.structures import Heap, Jobs, Queue, Running
+from headway.simulate.kernel import BY_QUEUE, Machine, arrive, release_due, schedule, start_at
+from headway.simulate.structures import Heap, Jobs, Queue, Running, dequeue, enqueue
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,8 +92,11 @@ def machine_at(grid: Grid, c: int) -> Machine:
 
 
 @compiled
-def advance(grid: Grid) -> bool:
-    """Go on until a task (`arrived[0]`) has to be sent; False if all have ended."""
+def advance(grid: Grid, gate: Floats) -> bool:
+    """Go on until a task (`arrived[0]`) has to be sent; False if all have ended.
+
+    gate: weights (OFFERED,) by which tasks that wait are offered to others.
+    """
     jobs, n = grid.jobs, len(grid.home)
     nobody = np.empty(0, np.int64)
     siblings = Siblings(nobody, nobody, nobody, np.empty(0), 3.0)
@@ -99,9 +105,7 @@ def advance(grid: Grid) -> bool:
         at = grid.arrived[0]
         if at < n and jobs.submit_s[at] <= grid.now_s[0]:
             return True
-        for c in range(len(grid.total)):
-            if grid.is_touched[c]:
-                _schedule(grid, c)
+        _settle(grid, gate)
         now_s = jobs.submit_s[at] if at < n else np.inf
         for c in range(len(grid.total)):
             if grid.machines.ends.size[c, 0] > 0:
@@ -116,11 +120,73 @@ def advance(grid: Grid) -> bool:
 
 
 @compiled
-def _schedule(grid: Grid, c: int) -> None:
-    machine = machine_at(grid, c)
-    grid.is_touched[c] = False
-    if machine.queue.bounds[0] < machine.queue.bounds[1]:
-        schedule(grid.jobs, machine, grid.now_s[0], -1, BY_QUEUE, True, True, False)
+def _settle(grid: Grid, gate: Floats) -> None:
+    """Start what may start now where something changed, then what others offer."""
+    offers = are_offered(gate)
+    is_left = np.zeros(len(grid.total), np.bool_)  # where it is not asked yet what others offer
+    while True:
+        for c in range(len(grid.total)):
+            if grid.is_touched[c]:
+                grid.is_touched[c] = False
+                is_left[c] = offers
+                machine = machine_at(grid, c)
+                if machine.queue.bounds[0] < machine.queue.bounds[1]:
+                    schedule(grid.jobs, machine, grid.now_s[0], -1, BY_QUEUE, True, True, False)
+        if not is_left.any():
+            return
+        for c in range(len(grid.total)):
+            if is_left[c]:
+                is_left[c] = False
+                while _take(grid, gate, c):
+                    pass
+
+
+@compiled
+def _take(grid: Grid, gate: Floats, c: int) -> bool:
+    """Start the task that others offer most gladly, if it delays nothing here; whether there is."""
+    jobs, here, now_s = grid.jobs, machine_at(grid, c), grid.now_s[0]
+    free, waiting = here.free[0], here.queue.bounds[1] - here.queue.bounds[0]
+    if free == 0:
+        return False
+    window_s, spare = np.inf, free
+    if waiting > 0:
+        at_s, spare = _reserved(here, now_s)
+        window_s = at_s - now_s
+    best, source, place = 0.0, -1, -1
+    for a in range(len(grid.total)):
+        first, last = grid.machines.queue.bounds[a]
+        for i in range(first, last if a != c else first):
+            procs = grid.machines.queue.procs[a, i]
+            if procs > free or (procs > spare and grid.machines.queue.backfill_s[a, i] > window_s):
+                continue
+            j = grid.machines.queue.task[a, i]
+            offer = Offer(
+                jobs.order_s[j], jobs.reserve_s[j], now_s - jobs.submit_s[j], procs, i - first,
+                last - 1 - i, waiting, free, grid.total[c],
+            )  # fmt: skip
+            score = offer_score(gate, offer)
+            if score > best:
+                best, source, place = score, a, i
+    if source < 0:
+        return False
+    j = grid.machines.queue.task[source, place]
+    dequeue(machine_at(grid, source).queue, place)
+    grid.is_touched[source] = True
+    grid.sent[j] = c
+    place = enqueue(here.queue, jobs.key[j], j, jobs.procs[j], jobs.backfill_s[j])
+    start_at(jobs, here, place, now_s)
+    return True
+
+
+@compiled
+def _reserved(machine: Machine, now_s: float) -> tuple[float, int]:
+    """When the head of a queue, which does not fit, is to start, and what is spare then."""
+    running, needed = machine.running, machine.queue.procs[machine.queue.bounds[0]]
+    size, free = running.size[0], machine.free[0]
+    at_s, spare, is_sure = reservation(running.end_s, running.procs, size, free, needed, now_s)
+    if not is_sure:
+        spare = spare_at(at_s, running.slot_end_s, running.slot_procs, size, free, needed, now_s)
+    return at_s, spare
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,7 +19,14 @@ from headway.schedule.routing import (
     observe_site,
     site_of,
 )
-from headway.schedule.routing_network import LANES, UNITS, Router, lane_scores, route_scores
+from headway.schedule.routing_network import (
+    LANES,
+    UNITS,
+    Router,
+    lane_scores,
+    route_scores,
+    tilt_of,
+)
 from headway.simulate.grid import Grid, advance, grid_of, machine_at, send
 
 if TYPE_CHECKING:
@@ -60,11 +68,15 @@ def shown_of(c: int) -> Shown:
 
 
 @compiled
-def look(grid: Grid, key: float, site: Site, shown: Shown) -> None:
-    """Write what is seen of the task that is asked for, whose rule gives it a key."""
+def look(grid: Grid, keys: Floats, router: Router, site: Site, shown: Shown) -> None:
+    """Write what is seen of the task that is asked for, whose rule gives it keys (2,)."""
     jobs, j, now_s = grid.jobs, grid.arrived[0], grid.now_s[0]
-    task = Task(jobs.order_s[j], jobs.backfill_s[j], jobs.reserve_s[j], jobs.procs[j], key)
-    observe_common(task, shown.common)
+    value_s, upper_s, asked_s, procs = (
+        jobs.order_s[j], jobs.backfill_s[j], jobs.reserve_s[j], jobs.procs[j],
+    )  # fmt: skip
+    observe_common(value_s, upper_s, asked_s, procs, shown.common)
+    key = turn(router, shown.common, keys, jobs.submit_s[j], 0.0)
+    task = Task(value_s, upper_s, asked_s, procs, key)
     for c in range(len(grid.total)):
         shown.is_allowed[c] = task.procs <= grid.total[c]
         if not shown.is_allowed[c]:
@@ -87,20 +99,28 @@ def look(grid: Grid, key: float, site: Site, shown: Shown) -> None:
         observe_site(site, task, k, m, free, total, is_home, now_s, shown.x[c])
 
 
+@bare
+def turn(router: Router, common: Floats, keys: Floats, submit_s: float, lane: float) -> float:
+    """The key of a task: keys (2,) of its local rule, tilted and in a lane."""
+    product = math.exp(min(keys[0] + tilt_of(router, common) + lane, 700.0))
+    return product + keys[1] + router.patience[0] * submit_s
+
+
 @compiled
 def play(jobs: Jobs, home: Ints, total: Ints, keys: Floats, router: Router) -> tuple[Floats, Ints]:
     """Start of each task (n,), and the cluster where it ran (n,), if the highest score decides.
 
-    keys (n,): a local rule's, of which lanes move the logarithm; lower first.
+    keys (n, 2): of a local rule, see merged.local_keys.
     """
     grid = grid_of(jobs, home, total)
     room = room_of(len(home), total)
-    while advance(grid):
-        key = keys[grid.arrived[0]]
-        look(grid, key, room.site, room.shown)
-        c = best_route(router, room, home[grid.arrived[0]])
+    while advance(grid, router.gate):
+        j = grid.arrived[0]
+        look(grid, keys[j], router, room.site, room.shown)
+        c = best_route(router, room, home[j])
         lane_scores(router, room.shown.x[c], room.shown.common, room.units, room.lanes)
-        send(grid, c, key + SHIFTS[np.argmax(room.lanes)])
+        lane = SHIFTS[np.argmax(room.lanes)]
+        send(grid, c, turn(router, room.shown.common, keys[j], jobs.submit_s[j], lane))
     return grid.machines.start_s[0], grid.sent
 
 
@@ -147,9 +167,9 @@ def roll(
         np.zeros((n, c, WIDE)), np.zeros((n, MANY)), np.zeros((n, c), np.bool_),
         np.zeros(n, np.int64), np.zeros(n, np.int64), grid.machines.start_s[0],
     )  # fmt: skip
-    while advance(grid):
+    while advance(grid, router.gate):
         j = grid.arrived[0]
-        look(grid, keys[j], room.site, shown)
+        look(grid, keys[j], router, room.site, shown)
         route_scores(router, shown.x, shown.common, shown.is_allowed, room.units, room.routes)
         to = int(np.argmax(sharpness * room.routes + drawn[j, :c]))
         lane_scores(router, shown.x[to], shown.common, room.units, room.lanes)
@@ -160,7 +180,7 @@ def roll(
             shown.is_allowed,
         )
         played.sent[j], played.lane[j] = to, lane
-        send(grid, to, keys[j] + SHIFTS[lane])
+        send(grid, to, turn(router, shown.common, keys[j], jobs.submit_s[j], SHIFTS[lane]))
     return played
 
 

@@ -8,7 +8,7 @@ How it stays fast: the queue is kept sorted, so nothing is sorted at an event; a
 nothing can start that could not before is left at once; and scans are over compact arrays, in
 blocks that compile to vector instructions. How it will grow: what a task takes is one number here
 (`procs`); several resources make it a row, which changes `structures.Queue`, the two scans of
-`schedule.backfill` and `_start` / `release_due`. A graph of tasks makes "arrivals" the tasks
+`schedule.backfill` and `start_at` / `release_due`. A graph of tasks makes "arrivals" the tasks
 whose parents have ended: `release_due` then feeds `arrive`. Keys that change while tasks wait are
 what the dynamic rules have: `_head` asks for them anew at every event. Several clusters are several
 machines: see `simulate.grid`.
@@ -214,7 +214,8 @@ def _teach(jobs: Jobs, queue: Queue, siblings: Siblings, learned: Floats, ended:
 
 
 @bare
-def _start(jobs: Jobs, machine: Machine, place: int, now_s: float) -> None:
+def start_at(jobs: Jobs, machine: Machine, place: int, now_s: float) -> None:
+    """Start the task at a place of the queue."""
     j = machine.queue.task[place]
     dequeue(machine.queue, place)
     machine.start_s[j] = now_s
@@ -265,7 +266,7 @@ def schedule(
         head = _head(jobs, machine, now_s, number, by, by_key)
         if queue.procs[head] > free[0]:
             break
-        _start(jobs, machine, head, now_s)
+        start_at(jobs, machine, head, now_s)
         if queue.bounds[0] == queue.bounds[1]:
             return
     if not backfills:
@@ -297,7 +298,7 @@ def _walk(jobs: Jobs, machine: Machine, place: int, at_s: float, spare: int, now
         if queue.backfill_s[place] > window_s:
             spare -= queue.procs[place]
         was_first = place == queue.bounds[0]
-        _start(jobs, machine, place, now_s)
+        start_at(jobs, machine, place, now_s)
         place += was_first
 
 

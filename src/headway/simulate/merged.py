@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+LEAST = 1e-9  # product
 LOCAL_RULES = ("fcfs", "sjf", "saf", "areaxt", "f1", "f2", "f3", "f4")
 """Rules by which a cluster may order its queue: those whose keys do not change meanwhile."""
 
@@ -64,10 +65,12 @@ def merged(courses: Sequence[Course], firsts: Sequence[int], span_s: float) -> M
 
 
 def local_keys(name: str, jobs: Jobs) -> Floats:
-    """The keys (n,) of a rule of LOCAL_RULES, as logarithms where it is a product."""
+    """The keys (n, 2) of a rule of LOCAL_RULES: ln of its product, and what is added to that."""
     if name not in LOCAL_RULES:
         raise ConfigError(f"local rule must be one of {', '.join(LOCAL_RULES)}, got {name}")
-    rule = rule_named(name)
-    order_s = np.maximum(jobs.order_s, 1.0)
-    keys = keys_of(rule.number, order_s, jobs.procs, jobs.submit_s, np.zeros(len(order_s)))
-    return np.log(keys) if rule.backfills_by_key else keys
+    number, r, n = rule_named(name).number, np.maximum(jobs.order_s, 1.0), jobs.procs
+    one, nothing = np.ones(len(r)), np.zeros(len(r))
+    product = keys_of(number, r, n, one, nothing)
+    added = keys_of(number, one, np.ones_like(n), jobs.submit_s, nothing)
+    added -= keys_of(number, one, np.ones_like(n), one, nothing)
+    return np.column_stack([np.log(np.maximum(product, LEAST)), added])

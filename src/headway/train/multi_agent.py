@@ -27,6 +27,7 @@ from headway.simulate.grid_play import MOVES, WIDE, Played, roll, spread_cost
 from headway.train.journal import keep, put, resumed, tensors
 from headway.train.rounds import Learner
 from headway.train.team import draw, is_surely_less, log_ratios, start_of
+from headway.train.team_rollouts import tried
 from headway.train.team_search import search_team
 from headway.train.trained import Trained
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from headway.simulate.batch import Course
     from headway.train.team import Standard, Window
+    from headway.train.team_rollouts import Tried
 
     Floats = NDArray[np.float64]
     Singles = NDArray[np.float32]
@@ -49,9 +51,10 @@ DISCOUNT: Final = 0.99  # of what waiting costs, each task sent
 TRACE: Final = 0.95  # lambda of the advantages
 CLIP: Final = 0.2
 ENTROPY: Final = 0.001
+OWN: Final = 0.1  # of the advantages by the critic, beside those of rollouts
 RATES: Final = (5e-4, 3e-3)  # of the weights, of the critic
 SHARPNESS: Final = 30.0  # of the choices in training
-SEARCHED: Final = 0.93  # of the decisions, made by evolution (at a tenth of the cost of one)
+SEARCHED: Final = 0.98  # of the decisions, made by evolution (at a tenth of the cost of one)
 LEAST_COST: Final = 1.0  # by which costs are divided at the least
 HORIZONS: Final = (0.9, 0.99, 0.999)  # over which the critic is told how the rule will fare
 
@@ -96,11 +99,15 @@ def train_multi_agent(
         learner, curve = learner_of(seed, found.weights, len(courses)), found.curve
         best, made, searched = found.weights, found.decisions, found.decisions
     least = log_ratios(best, validation, standard.rule)
-    while made < decisions:
+    taken = max(int((1.0 - SEARCHED) * decisions), 1)  # that gradients are to make
+    while made - searched < taken:
         rng = np.random.default_rng([seed, made])
-        seen = gather(draw(courses, span_s, standard, WINDOWS, rng), learner, rng)
-        learner.share = (made - searched) / (decisions - searched)
-        _learn(seen, learner, rng)
+        windows = draw(courses, span_s, standard, WINDOWS, rng)
+        seen = gather(windows, learner, rng)
+        weights = learner.weights.detach().numpy().astype(np.float64)
+        weighed = tried(windows, weights, rng)
+        learner.share = (made - searched) / taken
+        _learn(seen, weighed, learner, rng)
         learner.remember()
         made += len(seen.worth)
         logs = log_ratios(learner.mean, validation, standard.rule)
@@ -110,7 +117,9 @@ def train_multi_agent(
         arrays = {"mean": learner.mean, "best": best}
         arrays |= {"made": np.array(made), "searched": np.array(searched)}
         keep(resume, seed, curve, arrays | tensors(*learner.optimizers))
-        if progress is not None and not progress(made / decisions):
+        if progress is not None and not progress(
+            min(SEARCHED + (made - searched) / decisions, 1.0)
+        ):
             break
     return Trained(weights=best, decisions=made, curve=curve)
 
@@ -208,17 +217,31 @@ def advantages(rewards: Floats, expected: Floats) -> Floats:
     return found
 
 
+def _shaped(weights: Any) -> dict[str, Any]:
+    """Weights by name."""
+    import torch
+
+    parts = torch.split(weights, [int(np.prod(shape)) for shape in SHAPES.values()])
+    return {name: p.view(SHAPES[name]) for name, p in zip(SHAPES, parts, strict=True)}
+
+
+def log_routes(weights: Any, x: Any, common: Any, is_allowed: Any) -> Any:
+    """Log chances (S, c) of destinations."""
+    import torch
+
+    part = _shaped(weights)
+    of_all = common @ part["first"][WIDE:] + part["first_bias"]
+    hidden = torch.relu(x @ part["first"][:WIDE] + of_all[:, None])
+    routes = SHARPNESS * (x @ part["linear"] + hidden @ part["last"])
+    return torch.log_softmax(routes.masked_fill(~is_allowed, -1e9), 1)
+
+
 def log_chances(weights: Any, x: Any, common: Any, is_allowed: Any, chosen: Any) -> tuple[Any, Any]:
     """Log chances (S,) of what was chosen, and the entropy (S,) of the choices."""
     import torch
 
-    sizes = [int(np.prod(shape)) for shape in SHAPES.values()]
-    parts = torch.split(weights, sizes)
-    part = {name: p.view(SHAPES[name]) for name, p in zip(SHAPES, parts, strict=True)}
-    of_all = common @ part["first"][WIDE:] + part["first_bias"]
-    hidden = torch.relu(x @ part["first"][:WIDE] + of_all[:, None])
-    routes = SHARPNESS * (x @ part["linear"] + hidden @ part["last"])
-    routes = torch.log_softmax(routes.masked_fill(~is_allowed, -1e9), 1)
+    part = _shaped(weights)
+    routes = log_routes(weights, x, common, is_allowed)
     there = x[torch.arange(len(x)), chosen[:, 0]]
     told = torch.cat([there, common], 1)
     hidden = torch.relu(told @ part["lane_first"] + part["lane_bias"])
@@ -229,7 +252,7 @@ def log_chances(weights: Any, x: Any, common: Any, is_allowed: Any, chosen: Any)
     return log_chance, entropy
 
 
-def _learn(seen: Experience, learner: Learner, rng: np.random.Generator) -> None:
+def _learn(seen: Experience, weighed: Tried, learner: Learner, rng: np.random.Generator) -> None:
     """EPOCHS passes over what was seen, in PARTS."""
     import torch
 
@@ -244,4 +267,6 @@ def _learn(seen: Experience, learner: Learner, rng: np.random.Generator) -> None
                 moved * some.advantage, moved.clamp(1 - CLIP, 1 + CLIP) * some.advantage
             )
             missed = torch.nn.functional.huber_loss(learner.values(some.central)[:, 0], some.worth)
-            learner.step(missed - (gained + ENTROPY * entropy).mean())
+            routes = log_routes(learner.weights, weighed.x, weighed.common, weighed.is_allowed)
+            better = (routes.exp() * weighed.advantage).sum(1).mean()
+            learner.step(missed - better - OWN * (gained + ENTROPY * entropy).mean())

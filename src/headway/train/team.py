@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PRODUCTS: Final = ("sjf", "saf", "areaxt")
-"""Local rules whose keys are products: what a lane adds to the logarithm is a factor."""
 LIKE: Final = 40  # groups of tasks with like predictions in a window
 SURE: Final = 2.0  # standard errors; one weight more or less moves a window by as much as learning
 SOFT: Final = 0.1  # of the weights of a static routing where learning starts
@@ -36,13 +34,19 @@ class Standard:
 
     routing: str
     rule: str
+    offers: bool = False  # every task that waits, to where it would start at once
+
+    @property
+    def weights(self) -> Floats:
+        """Weights (SIZE,) that act so."""
+        return static_routing(self.routing, self.offers)
 
 
 class Window(NamedTuple):
     """What is submitted to all clusters in a span, and how the standard fares there."""
 
     merged: Merged
-    keys: Floats  # (n,) of the local rule
+    keys: Floats  # (n, 2) of the local rule
     alike: Jobs  # the same tasks, for what waiting costs in training: see `alike`
     cost: Floats  # (n,) that slowdown, gained between tasks under the standard
     usual: float  # log of the mean bounded slowdown
@@ -51,7 +55,7 @@ class Window(NamedTuple):
 def window_of(part: Merged, standard: Standard) -> Window:
     """A window with what the standard makes of it."""
     jobs, keys = part.jobs, local_keys(standard.rule, part.jobs)
-    router = router_of(static_routing(standard.routing))
+    router = router_of(standard.weights)
     start_s, _ = play(jobs, part.home, part.total, keys, router)
     level, cost = alike(jobs), np.zeros(len(keys))
     spread_cost(level, start_s, cost)
@@ -111,4 +115,4 @@ def draw(
 
 def start_of(standard: Standard) -> Floats:
     """Weights (SIZE,) that act as the standard, near enough to others that they are tried."""
-    return SOFT * static_routing(standard.routing)
+    return SOFT * standard.weights
