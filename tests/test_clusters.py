@@ -46,8 +46,7 @@ def small(monkeypatch):
     for name in ("COMPARED", "CHOOSING", "JUDGING"):
         monkeypatch.setattr(clusters, name, 3)
     monkeypatch.setattr("headway.train.multi_agent.WINDOWS", 2)
-    monkeypatch.setattr("headway.train.team_search.PAIRS", 2)
-    monkeypatch.setattr("headway.train.team_search.COMPARED", 1)
+    monkeypatch.setattr("headway.train.team_search.PLAYED", 1)
     monkeypatch.setattr("headway.train.team_rollouts.TRIED", 3)
 
 

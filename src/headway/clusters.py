@@ -1,10 +1,10 @@
 """Training of clusters that send tasks to each other, on a history of each.
 
 Only the first SHARE of the time of each history teaches, the last fifth of that part chooses among
-weights. Training starts at the routing and rule that are best there if every task that waits goes
-where it would start at once; on the rest the policy is held against the static routing and local
-rule, without such offers, that were best on the part that teaches. The histories need not be of the
-same time: spans are shifted to begin together.
+weights. Training starts at the routing and rule with a term of age that are best there if every
+task that waits goes where it would start at once. On the rest the policy is held against the static
+routing and local rule, without such offers, that were best on the part that teaches. The histories
+need not be of the same time: spans are shifted to begin together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from headway.errors import ConfigError
 from headway.schedule.routing_network import ROUTINGS
 from headway.schedule.routing_policy import KIND, RoutingPolicy, save_routing
 from headway.simulate.batch import Course, course_of
-from headway.simulate.merged import LOCAL_RULES, merged, starts_of
+from headway.simulate.merged import AGEING, LOCAL_RULES, merged, starts_of
 from headway.train.multi_agent import train_multi_agent
 from headway.train.team import Standard, log_slowdown, ratio, window_of
 from headway.training import SHARE, TAUGHT, known_of
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 DAY_S: Final = 86400.0
 SPAN_S: Final = 7 * DAY_S
 SPANS: Final = 8  # that the part which chooses has room for at the least, else they are shorter
-COMPARED: Final = 16  # windows on which static routings and rules are compared
+COMPARED: Final = 24  # windows on which static routings and rules are compared
 CHOOSING: Final = 40  # on which weights are
 JUDGING: Final = 40  # on which the policy is proved at the most
-DECISIONS: Final = 16_000_000
+DECISIONS: Final = 10_000_000
 RESAMPLES: Final = 10_000
 
 
@@ -72,7 +72,7 @@ def train_clusters(
     taught, chosen, later = (part_of(courses, *share, span_s) for share in parts())
     compared = drawn(taught, span_s, COMPARED, 0)
     standard = best_standard(compared, progress)
-    start = best_standard(compared, progress, offers=True)
+    start = best_standard(compared, progress, AGEING, offers=True)
     validation = [window_of(part, start) for part in drawn(chosen, span_s, CHOOSING, 1)]
     journal = out.with_name(f"{out.name}.{KIND}.npz")
     if not resume:
@@ -152,7 +152,11 @@ def drawn(courses: Sequence[Course], span_s: float, many: int, seed: int) -> lis
 
 
 def best_standard(
-    windows: Sequence[Merged], progress: Progress, *, offers: bool = False
+    windows: Sequence[Merged],
+    progress: Progress,
+    rules: Sequence[str] = LOCAL_RULES,
+    *,
+    offers: bool = False,
 ) -> Standard:
     """The static routing and local rule with the lowest slowdown, geometric mean over windows.
 
@@ -161,7 +165,7 @@ def best_standard(
     found = {}
     for i, routing in enumerate(ROUTINGS):
         progress("Comparing static routings", i / len(ROUTINGS))
-        for rule in LOCAL_RULES:
+        for rule in rules:
             standard = Standard(routing, rule, offers)
             found[standard] = np.mean([window_of(part, standard).usual for part in windows])
     return min(found, key=lambda standard: found[standard])

@@ -38,8 +38,7 @@ SPAN_S = 0.5 * DAY_S
 def small(monkeypatch):
     monkeypatch.setattr(multi_agent, "WINDOWS", 2)
     monkeypatch.setattr(multi_agent, "SEARCHED", 0.3)
-    monkeypatch.setattr("headway.train.team_search.PAIRS", 2)
-    monkeypatch.setattr("headway.train.team_search.COMPARED", 1)
+    monkeypatch.setattr("headway.train.team_search.PLAYED", 1)
     monkeypatch.setattr("headway.train.team_rollouts.TRIED", 3)
 
 

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-LEAST = 1e-9  # product
+LEAST = 1e-9  # of a product, whose logarithm is taken
 LOCAL_RULES = ("fcfs", "sjf", "saf", "areaxt", "f1", "f2", "f3", "f4")
 """Rules by which a cluster may order its queue: those whose keys do not change meanwhile."""
+AGEING = ("f1", "f2", "f3", "f4")
+"""Those that weigh a product against when a task was submitted."""
 
 
 class Merged(NamedTuple):

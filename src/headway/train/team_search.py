@@ -1,12 +1,8 @@
 """Where clusters send tasks, how they order and offer them, found by evolution on what all gain.
 
-Only some weights are searched, so that what comes out can be read. A schedule is chaotic: weights
-that differ a little differ in a window by as much as there is to learn. A stage therefore takes the
-slope from many mirrored pairs of shaken weights, each pair on a window of its own, leaves out of
-it what noise explains, and goes as far along it as pays on many windows.
-Source: Nesterov, Spokoiny (2017), "Random gradient-free minimization of convex functions"; mirrored
-pairs as Salimans et al. (2017), "Evolution strategies as a scalable alternative"; the shrunken
-slope (James, Stein, 1961, by coordinate) and the step are our own.
+Only some weights are searched, so that what comes out can be read. All children of a generation
+play the same windows.
+Source: Hansen (2016), as `train.covariance`.
 """
 
 from __future__ import annotations
@@ -17,9 +13,9 @@ import numpy as np
 
 from headway.schedule.routing import FEATURES
 from headway.schedule.routing_network import flat, router_of
-from headway.simulate.merged import Merged, merged
-from headway.train.journal import keep, resumed
-from headway.train.team import log_slowdown, ratio, start_of
+from headway.train.covariance import arrays_of, generation, resumed_search
+from headway.train.journal import keep
+from headway.train.team import draw, log_slowdown, ratio, start_of
 from headway.train.trained import Trained
 
 if TYPE_CHECKING:
@@ -32,26 +28,23 @@ if TYPE_CHECKING:
     from headway.train.team import Standard, Window
 
     Floats = NDArray[np.float64]
-    Play = Callable[[Floats, Merged], float]
 
 ROUTED: Final = {
     "is_home": 0.03, "starts": 0.05, "log_wait": 0.2, "log_wait_asked": 0.2, "slowdown": 0.1,
     "delays": 0.1, "log_load": 0.1, "hurry": 0.05, "free": 0.05, "share": 0.05,
     "log_machine": 0.1,
 }  # fmt: skip
-"""Weights of destinations that are searched, and how far they are shaken, over SHAKEN."""
+"""Weights of destinations that are searched, and how far they are shaken, over the step."""
 LEANT: Final = {"log_load": 0.1, "hurry": 0.1}
 """The same of the lean of lanes."""
 TILTED: Final = np.array([3.0, 0.3, 3.0, 3.0, 1.0])
 """The same of COMMON and 1 in the key of a task."""
-PATIENT: Final = 0.03  # the same of the patience
+PATIENT: Final = 0.1  # the same of the patience
 GATED: Final = np.array([0.05, 0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.1, 0.1])
 """The same of OFFERED."""
 POINT: Final = len(ROUTED) + len(LEANT) + len(TILTED) + 1 + len(GATED)
-PAIRS: Final = 500  # of a stage
-SHAKEN: Final = 0.6
-LENGTHS: Final = (0.5, 1.0, 2.0, 4.0)  # of a step, that are tried
-COMPARED: Final = 48  # windows on which they are
+PLAYED: Final = 12  # windows of a generation
+EVERY: Final = 3  # generations between validations
 
 
 def search_team(
@@ -65,72 +58,38 @@ def search_team(
     resume: Path | None = None,
     progress: Callable[[float], bool] | None = None,
 ) -> Trained:
-    """Weights found on spans of the courses, chosen on validation windows after each stage.
+    """Weights found on spans of the courses, chosen on validation windows.
 
-    Stops before a stage that would begin after `decisions`, or when progress, told the share of
-    them, answers False: a stage that has begun is then begun anew another time. With a file to
-    resume from, it is written after each stage, and read if it is there.
+    Stops before a generation that would begin after `decisions`, or when progress, told the share
+    of them, answers False. With a file to resume from, it is written at each validation, and read
+    if it is there.
     """
     start = start_of(standard)
-    centre, best, made, stage = np.zeros(POINT), np.zeros(POINT), 0, 0
-    curve = [(0, ratio(start, validation, standard.rule))]
-    if (kept := resumed(resume, seed, {"centre", "best", "made", "stage"})) is not None:
-        arrays, curve = kept
-        centre, best = arrays["centre"], arrays["best"]
-        made, stage = int(arrays["made"]), int(arrays["stage"])
+    state, curve = resumed_search(resume, seed, np.zeros(POINT))
 
-    def play(point: Floats, part: Merged) -> float:
-        nonlocal made
-        made += len(part.home)
-        return log_slowdown(part, weights_of(start, point), standard.rule)
+    def play(point: Floats, window: Window) -> tuple[float, int]:
+        weights = weights_of(start, point)
+        return log_slowdown(window.merged, weights, standard.rule), len(window.keys)
 
-    def goes_on() -> bool:
-        return progress is None or progress(min(made / decisions, 1.0))
+    def validate() -> None:
+        value = ratio(weights_of(start, state.mean), validation, standard.rule)
+        if value < min((known for _, known in curve), default=np.inf):
+            state.best = state.mean.copy()
+        curve.append((state.decisions, value))
+        keep(resume, seed, curve, arrays_of(state))
 
-    while made < decisions:
-        rng, begun = np.random.default_rng([seed, stage]), made
-        step = _step(centre, play, courses, span_s, rng, goes_on)
-        if step is None:
-            made = begun
+    if not curve:
+        validate()
+    while state.decisions < decisions:
+        rng = np.random.default_rng([seed, state.generation])
+        generation(state, play, draw(courses, span_s, standard, PLAYED, rng), rng)
+        if state.generation % EVERY == 0:
+            validate()
+        if progress is not None and not progress(state.decisions / decisions):
             break
-        centre, stage = centre + step, stage + 1
-        value = ratio(weights_of(start, centre), validation, standard.rule)
-        if value < min(known for _, known in curve):
-            best = centre
-        curve.append((made, value))
-        arrays = {"centre": centre, "best": best, "made": np.array(made), "stage": np.array(stage)}
-        keep(resume, seed, curve, arrays)
-    return Trained(weights=weights_of(start, best), decisions=made, curve=curve)
-
-
-def _step(
-    centre: Floats, play: Play, courses: Sequence[Course], span_s: float,
-    rng: np.random.Generator, goes_on: Callable[[], bool],
-) -> Floats | None:  # fmt: skip
-    """The step (POINT,) of a stage; None if it was not to go on."""
-    pairs = []
-    for _ in range(PAIRS):
-        part, shaken = _drawn(courses, span_s, rng), rng.normal(size=POINT)
-        here, there = (play(centre + sign * SHAKEN * shaken, part) for sign in (1.0, -1.0))
-        pairs.append(0.5 * (here - there) * shaken)
-        if not goes_on():
-            return None
-    slope = shrunk(np.array(pairs))
-    if not slope.any():
-        return slope
-    steps = [-length * slope / np.linalg.norm(slope) for length in (0.0, *LENGTHS)]
-    parts = [_drawn(courses, span_s, rng) for _ in range(COMPARED)]
-    return steps[int(np.argmin([np.mean([play(centre + s, p) for p in parts]) for s in steps]))]
-
-
-def shrunk(estimates: Floats) -> Floats:
-    """The mean (n,) of estimates (m, n), of each number less the share that noise explains."""
-    mean, noise = estimates.mean(axis=0), estimates.var(axis=0) / len(estimates)
-    return mean * np.maximum(1.0 - noise / np.maximum(mean**2, 1e-300), 0.0)
-
-
-def _drawn(courses: Sequence[Course], span_s: float, rng: np.random.Generator) -> Merged:
-    return merged(courses, [int(rng.choice(course.windows)) for course in courses], span_s)
+    if curve[-1][0] != state.decisions:
+        validate()
+    return Trained(weights=weights_of(start, state.best), decisions=state.decisions, curve=curve)
 
 
 def weights_of(start: Floats, point: Floats) -> Floats:
