@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.made_history import swf_text
 
 from headway.capacity import ahead_means, plan_history
 from headway.errors import ConfigError, NotEnoughData
 from headway.history import open_traces
+from tests.made_history import swf_text
 
 
 def silent(what, share):

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+
 from tests.made_history import swf_text
 
 COMMAND = [sys.executable, "-m", "headway.cli"]

@@ -5,8 +5,6 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.simulate.merges import crowded
-
 from headway import clusters
 from headway.clusters import DAY_S, best_standard, drawn, interval, part_of, parts, train_clusters
 from headway.errors import ConfigError
@@ -17,6 +15,7 @@ from headway.schedule.routing_policy import load_routing
 from headway.simulate.lublin import lublin
 from headway.simulate.merged import LOCAL_RULES
 from headway.train.team import log_slowdown
+from tests.simulate.merges import crowded
 
 
 def trace_file(path, seed, procs, jobs=1000):

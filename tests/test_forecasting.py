@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.forecast.test_mixture import daily
 
 from headway.errors import ConfigError
 from headway.forecasting import backtest_series, forecast_series, iso, members_of, past_of
+from tests.forecast.test_mixture import daily
 
 FAST = ("naive", "seasonal_naive")
 

@@ -1,8 +1,7 @@
 import json
 
-from tests.made_history import swf_text
-
 from headway.history import workflows_of
+from tests.made_history import swf_text
 
 
 def nothing(what, share):

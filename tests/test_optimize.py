@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from tests.made_history import swf_text
 
 from headway.errors import ConfigError, NotEnoughData
 from headway.history import history_of, open_traces, take_in, tasks_of
@@ -10,6 +9,7 @@ from headway.optimize import Prices, keep_models, optimize, replay_histories, si
 from headway.predict.sizing import RightSizer
 from headway.store import MemoryStore, ModelStore
 from headway.verify.baselines import RUNTIME
+from tests.made_history import swf_text
 
 PRICES = Prices(core_hour=1.0, gb_hour=1.0, currency="EUR")
 

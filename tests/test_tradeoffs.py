@@ -5,8 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from tests.test_cli import headway
-from tests.test_training import nothing, trace_file
 
 from headway.errors import ConfigError, NotEnoughData
 from headway.history import open_traces
@@ -14,6 +12,8 @@ from headway.schedule.learned import learned_named
 from headway.schedule.objectives import OBJECTIVES
 from headway.simulate.workload import Workload
 from headway.tradeoffs import AXES, WEEK_S, preferences_of, tradeoffs, volumes, weekly
+from tests.test_cli import headway
+from tests.test_training import nothing, trace_file
 
 
 @pytest.fixture(scope="module")

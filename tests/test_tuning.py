@@ -2,12 +2,12 @@ import json
 
 import polars as pl
 import pytest
-from tests.predict.made_up import history
 
 from headway.errors import ConfigError
 from headway.history import open_traces
 from headway.report.tuned import tuned_screen
 from headway.tuning import told, tune_histories
+from tests.predict.made_up import history
 
 
 def search(tmp_path, **settings):
