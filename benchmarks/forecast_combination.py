@@ -6,7 +6,8 @@
 of them in the last 30 % of each series' time (a series is scored only at origins that are). The
 combination at an origin is weighed by what members said at the six days before it. `tuning` is the
 same on time before the held-out part, and is what constants of the combination were chosen on.
-Scores are means over series; MASE by the daily season of what was known at the first origin.
+Scores are means over series, in units of the mean change from one day to the next in what was known
+at the first origin: MASE, and quantile loss (twice the pinball loss, mean over levels).
 """
 
 import argparse
@@ -18,7 +19,7 @@ import numpy as np
 from headway.forecast import LEVELS, MEMBERS
 from headway.forecast.mixture import ORIGINS
 from headway.protocols import Panel
-from headway.stats import mase, weighted_quantile_loss
+from headway.stats import mase, pinball_loss
 from headway.verify.backtest import Played, play, together
 from load_series import HORIZON, load_panel
 
@@ -38,17 +39,22 @@ def played(panel, name, cuts, kept):
 
 
 def scores(panel, model, cuts, held_out):
-    """MASE and quantile loss (n,) of each series over the origins that are held out."""
+    """MASE and scaled quantile loss (n,) of each series over the origins that are held out."""
     n = len(panel.names)
     errors, losses = np.full(n, np.nan), np.full(n, np.nan)
     for i in range(n):
         rows = [o for o, cut in enumerate(cuts) if cut >= held_out[i]]
+        if not rows:
+            continue
         came = np.concatenate([panel.y[cuts[o] : cuts[o] + HORIZON, i] for o in rows])[:, None]
         value = np.concatenate([model.value[o, :, i] for o in rows])[:, None]
-        quantiles = np.concatenate([model.quantiles[o, :, i] for o in rows])[:, None]
+        quantiles = np.concatenate([model.quantiles[o, :, i] for o in rows])
         past = panel.y[: cuts[0], [i]]
         errors[i] = mase(came, value, past, 24)[0]
-        losses[i] = weighted_quantile_loss(came, quantiles, np.array(LEVELS))[0]
+        known = np.isfinite(came[:, 0])
+        loss = pinball_loss(came[known, 0], quantiles[known], np.array(LEVELS)).mean()
+        scale = np.nanmean(np.abs(past[24:] - past[:-24]))
+        losses[i] = 2.0 * loss / scale if scale > 0 else np.nan
     return errors, losses
 
 

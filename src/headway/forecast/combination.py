@@ -2,12 +2,13 @@
 
 Everything is read from forecasts whose outcomes have come, at the last few origins. The loss of a
 member on a series is mostly luck where few origins are known, so it is drawn towards how the member
-does over all series; members far behind the best are left out; the rest are mixed level by level.
-The mixture is then as wide as its own past, without the origin that is judged, needed it to be.
+does over all series. Members far behind the best are left out; of the others the median by weight
+is taken, level by level. The mixture is then as wide as its own past, without the origin that is
+judged, needed it to be.
 
-Source: quantile averaging is Vincent (1912); weights that fall exponentially with past loss are
-Vovk (1990), "Aggregating strategies"; leaving out the worst before averaging is Jose and Winkler
-(2008). Shrinking towards all series, and widths by ratio, are our own, measured in "Forecasts".
+Source: weights that fall exponentially with past loss are Vovk (1990), "Aggregating strategies";
+robust averages after leaving out the worst are Jose and Winkler (2008), "Simple robust averages of
+forecasts". The median by weight, shrinking towards all series, and widths by ratio are our own.
 """
 
 from __future__ import annotations
@@ -72,18 +73,27 @@ def weights_of(loss: Floats) -> Floats:
 
 
 def mixed(quantiles: Floats, weights: Floats) -> Floats:
-    """Quantiles (..., n, q) of members' (m, ..., n, q) by weights (m, n).
+    """Quantiles (..., n, q) of members' (m, ..., n, q): the median by weights (m, n) at each level.
 
-    Members that have not answered a series (NaN) leave their share to the others.
+    Between the two members in the middle it is a line, so that two alike give their mean. Members
+    that have not answered a series (NaN) leave their share to the others.
     """
     m, n = weights.shape
     shape = (m,) + (1,) * (quantiles.ndim - 3) + (n, 1)
     answered = np.isfinite(quantiles)
     share = np.where(answered, weights.reshape(shape), 0.0)
     share = np.where(share.sum(axis=0) > 0, share, answered.astype(np.float64))
-    total = share.sum(axis=0)
-    summed = (share * np.where(answered, quantiles, 0.0)).sum(axis=0)
-    return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
+    order = np.argsort(np.where(answered, quantiles, np.inf), axis=0)
+    said = np.take_along_axis(quantiles, order, axis=0)
+    share = np.take_along_axis(share, order, axis=0)
+    middle = np.cumsum(share, axis=0) - 0.5 * share  # of the share of each, in order
+    half = 0.5 * share.sum(axis=0)
+    above = np.minimum((middle < half).sum(axis=0), np.maximum(answered.sum(axis=0) - 1, 0))
+    below = np.maximum(above - 1, 0)
+    low, high = (np.take_along_axis(said, at[None], axis=0)[0] for at in (below, above))
+    first, last = (np.take_along_axis(middle, at[None], axis=0)[0] for at in (below, above))
+    gap = np.where(last > first, last - first, 1.0)
+    return np.asarray(low + np.clip((half - first) / gap, 0.0, 1.0) * (high - low))
 
 
 def widths(y: Floats, quantiles: Floats, loss: Floats) -> Floats:
