@@ -86,3 +86,10 @@ def test_unknown_outcomes_count_for_nothing(came):
     loss = losses(holed, quantiles, np.ones(5))
     assert np.isfinite(loss).all()
     assert np.isfinite(widths(holed, quantiles, loss)).all()
+
+
+def test_equal_shares_give_the_plain_median():
+    quantiles = np.sort(np.random.default_rng(4).normal(size=(5, 3, 7, 2, len(LEVELS))), axis=-1)
+    for members in (4, 5):
+        said = mixed(quantiles[:members], np.ones((members, 2)))
+        assert np.allclose(said, np.median(quantiles[:members], axis=0))

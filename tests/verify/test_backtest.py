@@ -66,3 +66,10 @@ def test_a_past_without_origins_is_answered_by_all_alike():
     short = panel(2)
     said = foretell(short, MEMBERS, DAY, progress=lambda what, share: None)
     assert said.made_by[0] == "naive 0.50+seasonal_naive 0.50"
+
+
+def test_a_series_that_nobody_answers_has_a_row_without_scores():
+    unknown = panel(20)
+    unknown.y[:, 1] = np.nan
+    rows = backtest(unknown, MEMBERS, DAY, 2, progress=lambda what, share: None)
+    assert all(np.isnan(row["mase"]) == (row["series"] == "b") for row in rows)

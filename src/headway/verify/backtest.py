@@ -170,7 +170,8 @@ def together(
         name: Played(one.quantiles[-judged:], one.value[-judged:], one.cpu_s)
         for name, one in played.items()
     }
-    models[MEDIAN] = _of(np.nanmedian(said[:, -judged:], axis=0), cpu_s)
+    alike = np.ones((len(said), len(panel.names)))
+    models[MEDIAN] = _of(mixed(said[:, -judged:], alike), cpu_s)
     mixing_s = time.process_time() - began
     models[COMBINATION] = _of(np.stack(answers), cpu_s + mixing_s)
     return models
