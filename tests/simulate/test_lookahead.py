@@ -35,14 +35,25 @@ def cost(jobs, start_s):
     return float(((start_s - jobs.submit_s) / np.maximum(jobs.runtime_s, 10.0)).sum())
 
 
-@pytest.mark.parametrize("mode", [COMMIT, RESERVE])
-@given(seed=st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None)
-def test_where_nothing_arrives_trials_never_cost_more_than_the_order_itself(mode, seed):
+def costs_where_nothing_arrives(seed, mode):
+    """What waiting costs with trials, and without, if all tasks are there at once."""
     jobs = drawn(seed, 80, 1.0)
     jobs = jobs._replace(submit_s=np.zeros(80))
     order_s, _ = play(jobs, nobody(), 0, 64, mode, AREA)
-    assert cost(jobs, ahead(jobs, mode)) <= cost(jobs, order_s) * (1.0 + 1e-9)
+    return cost(jobs, ahead(jobs, mode)), cost(jobs, order_s)
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_where_nothing_arrives_trials_never_cost_more_than_the_order_itself(seed):
+    tried, plain = costs_where_nothing_arrives(seed, COMMIT)
+    assert tried <= plain * (1.0 + 1e-9)
+
+
+def test_with_backfilling_trials_cost_less_on_average():
+    # One may cost more: the next trial may fill a hole that this one had counted on.
+    logs = np.log([costs_where_nothing_arrives(seed, RESERVE) for seed in range(20)])
+    assert (logs[:, 0] - logs[:, 1]).mean() < 0.0
 
 
 @pytest.mark.parametrize("mode", [COMMIT, RESERVE])
