@@ -8,7 +8,7 @@ import headway
 ROOT = Path(headway.__file__).parent
 LAYERS = [
     ["records", "errors"],
-    ["protocols", "stats", "tables"],
+    ["archive", "protocols", "stats", "tables"],
     ["observe", "store", "features", "predict", "forecast", "anomaly", "schedule", "guard"],
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],

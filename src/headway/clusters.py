@@ -64,7 +64,7 @@ def train_clusters(
     same `out` stopped.
     """
     if len(traces) < 2:
-        raise ConfigError(f"{KIND} needs a history of each of two clusters or more, got one")
+        raise ConfigError(f"{KIND} needs a history of each of two clusters or more, got one file")
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
     histories = [known_of(trace, progress) for trace in traces]

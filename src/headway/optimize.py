@@ -137,6 +137,8 @@ def simulate_trace(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """The rows of `headway simulate`: policies beside each other on one trace."""
+    backfills = (backfill,) if backfill else ()
+    compare.checked(policies, runtimes, protocol, backfills, prefer)  # before what takes long
     tasks, facts = tasks_of([trace], progress)
     if facts[0].total_cpus is None:
         raise NotEnoughData(f"{trace.path.name} does not say how many processors tasks took")
@@ -156,7 +158,7 @@ def simulate_trace(
         runtimes,
         clock=time.perf_counter,
         protocol=protocol,
-        backfills=(backfill,) if backfill else (),
+        backfills=backfills,
         predicted_s=predicted_s,
         backfill_s=backfill_s,
         start=start,

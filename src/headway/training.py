@@ -6,6 +6,7 @@ weights. On the rest, what was learned is held against the best standard rule.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
 
+log = logging.getLogger(__name__)
 SHARE: Final = 0.6  # of the time of a history that may teach or choose
 TAUGHT: Final = 0.8  # of that, which teaches
 LEAST_TASKS: Final = 500
@@ -94,7 +96,7 @@ def train_scheduler(
     same `out` stopped.
     """
     if algo not in ALGORITHMS:
-        names = ", ".join([*ALGORITHMS, "hierarchical"])
+        names = ", ".join([*ALGORITHMS, "hierarchical", "multi-agent"])
         raise ConfigError(f"algo must be one of {names}, got {algo!r}")
     if minutes < 0.0 or decisions < 0:
         raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
@@ -160,6 +162,11 @@ def courses_of(
 def known_of(trace: Trace, progress: Progress) -> Known:
     """A history with what would have been predicted at each submission."""
     tasks, facts = tasks_of([trace], progress)
+    if tasks["parents"].list.len().max():
+        log.warning(
+            "tasks of %s wait for others and are ordered as if none did; `--algo hierarchical` "
+            "learns workflows", trace.path.name,
+        )  # fmt: skip
     if facts[0].total_cpus is None:
         raise NotEnoughData(f"{trace.path.name} does not say how many processors tasks took")
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))

@@ -58,8 +58,9 @@ def main() -> None:
         if left.code == 130:  # typer has caught Ctrl-C
             # A compiler that was stopped leaves objects that cannot be deleted, and says so.
             sys.unraisablehook = lambda _: None
+            again = "with --resume" if sys.argv[1:2] in (["train"], ["tune"]) else "again"
             print(
-                "headway: stopped; what was stored is whole, run it again to go on",
+                f"headway: stopped; what was stored is whole, run it {again} to go on",
                 file=sys.stderr,
             )
         raise

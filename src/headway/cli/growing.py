@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from headway.cli.answers import answer, progress_bars
-from headway.cli.options import Columns, Format, Json, Procs, Seed, open_histories
+from headway.cli.options import (
+    Columns,
+    Format,
+    Json,
+    Procs,
+    Seed,
+    make_file_writable,
+    open_histories,
+)
 
 
 def train_elastic(
@@ -37,6 +45,7 @@ def train_elastic(
     from headway.simulate.elastic_batch import Prices
     from headway.train.autoscaler import train_autoscaler
 
+    make_file_writable(out)
     with progress_bars() as progress:
         (trace,) = open_histories([history], format, map, procs, "")
         document = train_autoscaler(

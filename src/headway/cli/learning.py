@@ -19,6 +19,7 @@ from headway.cli.options import (
     Procs,
     Seed,
     columns,
+    make_file_writable,
     numbers_of,
     open_histories,
     prices_of,
@@ -135,6 +136,7 @@ def train_scheduler(
 
     Use it with `headway simulate --policy learned:PATH`.
     """
+    make_file_writable(out)
     if algo == "hierarchical":
         limits = (minutes, decisions, seed, resume)
         _train_workflows(history, out, limits, format, map, procs, as_json)

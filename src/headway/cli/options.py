@@ -88,14 +88,21 @@ def store_of(home: Path) -> Any:
     return DeltaStore(str(home / "log"))
 
 
-def make_writable(folder: Path) -> None:
-    """Make the folder of a report before the work begins; ConfigError if that cannot be done."""
+def make_writable(folder: Path, what: str = "report") -> None:
+    """Make a folder to write to before the work begins; ConfigError if that cannot be done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ConfigError(f"report cannot be written to {folder}: {error.strerror}") from error
+        raise ConfigError(f"{what} cannot be written to {folder}: {error.strerror}") from error
+
+
+def make_file_writable(path: Path) -> None:
+    """Make the folder of a file that training will write; ConfigError if it cannot be written."""
+    if path.is_dir():
+        raise ConfigError(f"out must be a file, {path} is a folder")
+    make_writable(path.parent, "out")
 
 
 def models_of(home: Path) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError, InputError
 from headway.predict.headroom import FEATURES, SIZE, VERSION
 
@@ -20,11 +19,7 @@ if TYPE_CHECKING:
 def save_headroom(weights: NDArray[np.float64], path: Path, trained_on: str) -> None:
     """Write weights (SIZE,) and, in words, what they were trained on."""
     said = {"version": VERSION, "features": FEATURES, "trained_on": trained_on}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, weights=weights, said=np.array(json.dumps(said)))
-    partial.replace(path)
+    write_archive(path, {"weights": weights}, said)
 
 
 def load_headroom(path: Path) -> NDArray[np.float64]:
@@ -32,12 +27,8 @@ def load_headroom(path: Path) -> NDArray[np.float64]:
 
     InputError if it is not one; ConfigError if it was trained on other features than these.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            weights = archive["weights"].astype(np.float64)
-            said: dict[str, Any] = json.loads(str(archive["said"]))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a file of headroom: {error}") from error
+    arrays, said = read_archive(path, "a file of headroom", ("weights",))
+    weights = arrays["weights"].astype(np.float64)
     is_known = said.get("version") == VERSION and tuple(said.get("features", ())) == FEATURES
     if not is_known or weights.shape != (SIZE,):
         raise ConfigError(

@@ -8,23 +8,31 @@ from typing import Any
 def trained_screen(document: dict[str, Any]) -> str:
     """The sentence that counts first, then what it took."""
     validation = document["validation"]
-    ratio = validation["ratio"]
-    better = (
-        f"{1.0 - ratio:.1%} lower" if ratio < 1.0 else f"{ratio - 1.0:.1%} higher: do not use it"
-    )
     lines = [line for proof in document["proof"] for line in _proved(proof)]
     return "\n".join(
         [
             *lines,
-            f"On {validation['windows']} later windows that it was not trained on, "
-            f"{validation['of']} is {better} than that of {validation['against']}.",
+            _validated(validation),
             f"  algorithm        {document['algo']}",
             f"  decisions        {document['decisions']:,} in {document['seconds']:.0f} s",
             f"  policy           {document['policy']}",
             "What it does on the rest of the history: "
-            f"headway simulate HISTORY --policy saf,learned:{document['policy']}",
+            f"headway simulate HISTORY --policy saf,learned:{document['policy']} "
+            "--runtimes predicted",
         ]
     )
+
+
+def _validated(validation: dict[str, Any]) -> str:
+    """What training brought on the windows that chose among weights."""
+    ratio, n = validation["ratio"], validation["windows"]
+    where = f"On {n} later window{'s' if n != 1 else ''} that chose among weights"
+    than = f"than that of {validation['against']}"
+    if abs(ratio - 1.0) < 0.0005:
+        return f"{where}, training found nothing better than {validation['against']}."
+    if ratio < 1.0:
+        return f"{where}, {validation['of']} is {1.0 - ratio:.1%} lower {than}."
+    return f"{where}, {validation['of']} is {ratio - 1.0:.1%} higher {than}: do not use it."
 
 
 def _proved(proof: dict[str, Any]) -> list[str]:

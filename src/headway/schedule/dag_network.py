@@ -14,11 +14,11 @@ clusters" (a stage and the job's limit of executors); features in place of its g
 from __future__ import annotations
 
 import math
-import zipfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError, InputError
 from headway.schedule.compiled import bare
 from headway.schedule.dag_features import (
@@ -76,14 +76,9 @@ def shares_and_shortest() -> Levels:
 
 def save_levels(path: Path, weights: Floats, facts: Mapping[str, str]) -> None:
     """Keep a policy and what there is to say of it (algorithm, seed, data, ..) as a npz file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez(
-            file, weights=weights, version=VERSION, names=np.array([*WORKER, *MANAGER]),
-            facts=np.array(list(facts.items()), str).reshape(-1, 2),
-        )  # fmt: skip
-    partial.replace(path)
+    said = np.array(list(facts.items()), str).reshape(-1, 2)
+    names = np.array([*WORKER, *MANAGER])
+    write_archive(path, {"weights": weights, "version": VERSION, "names": names, "facts": said})
 
 
 def load_levels(path: Path) -> tuple[Levels, dict[str, str]]:
@@ -91,12 +86,10 @@ def load_levels(path: Path) -> tuple[Levels, dict[str, str]]:
 
     InputError if the file is not one; ConfigError if it was trained on other features.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            version, names = int(kept["version"]), kept["names"].tolist()
-            weights, facts = kept["weights"].astype(np.float64), dict(kept["facts"].tolist())
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a policy for workflows: {error}") from error
+    needed = ("weights", "version", "names", "facts")
+    kept, _ = read_archive(path, "a policy for workflows", needed)
+    version, names = int(kept["version"]), kept["names"].tolist()
+    weights, facts = kept["weights"].astype(np.float64), dict(kept["facts"].tolist())
     if version != VERSION or names != [*WORKER, *MANAGER] or weights.shape != (SIZE,):
         raise ConfigError(
             f"{path.name} was trained on features of version {version}, this is version {VERSION}: "

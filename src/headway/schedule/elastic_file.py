@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError, InputError
 from headway.schedule.elastic import FEATURES, LEVERS, SIZE, VERSION, controller_of
 
@@ -43,13 +42,7 @@ def save_elastic(learned: LearnedElastic, path: Path) -> None:
     said = asdict(learned)
     del said["weights"]
     said |= {"version": VERSION, "features": FEATURES, "levers": LEVERS}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez_compressed(
-            file, weights=learned.weights, said=np.array(json.dumps(said, sort_keys=True))
-        )
-    partial.replace(path)
+    write_archive(path, {"weights": learned.weights}, said)
 
 
 def load_elastic(path: Path) -> LearnedElastic:
@@ -57,12 +50,8 @@ def load_elastic(path: Path) -> LearnedElastic:
 
     InputError if it is not one; ConfigError if it was trained on other features than these.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            weights = archive["weights"].astype(np.float64)
-            said = json.loads(str(archive["said"]))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a policy file: {error}") from error
+    arrays, said = read_archive(path, "a policy file", ("weights",))
+    weights = arrays["weights"].astype(np.float64)
     version = said.pop("version", "?")
     names = (tuple(said.pop("features", ())), tuple(said.pop("levers", ())))
     if version != VERSION or names != (FEATURES, LEVERS) or weights.shape != (SIZE,):

@@ -8,14 +8,13 @@ their mixture, so that it may be said anew each time.
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError, InputError
 from headway.schedule.controller import ACTIONS, STATE
 from headway.schedule.controller import SIZE as CONTROLLER_SIZE
@@ -85,14 +84,8 @@ def save_learned(learned: Learned, path: Path) -> None:
     said |= {"version": VERSION, "features": FEATURES, "common": COMMON}
     if len(learned.controller):
         said |= {"controller_version": CONTROLLER, "state": STATE, "actions": ACTIONS}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez_compressed(
-            file, weights=learned.weights, matrix=learned.matrix,
-            controller=learned.controller, said=np.array(json.dumps(said, sort_keys=True)),
-        )  # fmt: skip
-    partial.replace(path)
+    names = ("weights", "matrix", "controller")
+    write_archive(path, {name: getattr(learned, name) for name in names}, said)
 
 
 def load_learned(path: Path) -> Learned:
@@ -100,14 +93,12 @@ def load_learned(path: Path) -> Learned:
 
     InputError if it is not one; ConfigError if it was trained on other features than these.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            weights = archive["weights"].astype(np.float64)
-            matrix = archive["matrix"] if "matrix" in archive else np.empty((0, SIZE))
-            controller = archive["controller"] if "controller" in archive else np.empty(0)
-            said = json.loads(str(archive["said"]))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a policy file: {error}") from error
+    arrays, said = read_archive(path, "a policy file", ("weights",))
+    weights = arrays["weights"].astype(np.float64)
+    matrix = arrays.get("matrix", np.empty((0, SIZE)))
+    controller = arrays.get("controller", np.empty(0))
+    if "common" not in said:
+        raise ConfigError(f"{path.name} orders no queue of one cluster: it is of another training")
     version = said.pop("version", "?")
     names = (tuple(said.pop("features", ())), tuple(said.pop("common", ())))
     objectives = tuple(said.pop("objectives", ()))

@@ -6,13 +6,12 @@ the local rule whose keys the lanes move, and where it comes from.
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError, InputError
 from headway.schedule.routing import COMMON, FEATURES, VERSION
 from headway.schedule.routing_network import LANES, SIZE, Router, router_of
@@ -50,12 +49,7 @@ def save_routing(policy: RoutingPolicy, path: Path) -> None:
     said = asdict(policy)
     del said["weights"]
     said |= {"kind": KIND, **_version()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        text = np.array(json.dumps(said, sort_keys=True))
-        np.savez_compressed(file, weights=policy.weights, said=text)
-    partial.replace(path)
+    write_archive(path, {"weights": policy.weights}, said)
 
 
 def load_routing(path: Path) -> RoutingPolicy:
@@ -63,12 +57,8 @@ def load_routing(path: Path) -> RoutingPolicy:
 
     InputError if it is not one; ConfigError if it was trained on other features than these.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            weights = archive["weights"].astype(np.float64)
-            said = json.loads(str(archive["said"]))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a policy file: {error}") from error
+    arrays, said = read_archive(path, "a policy file", ("weights",))
+    weights = arrays["weights"].astype(np.float64)
     if said.pop("kind", "") != KIND:
         raise ConfigError(
             f"{path.name} is not a policy for several clusters: train one with "

@@ -177,7 +177,9 @@ def rule_named(name: str) -> Rule:
     True
     """
     if name not in RULES:
-        raise ConfigError(f"policy must be one of {', '.join(RULES)} or all, got {name}")
+        raise ConfigError(
+            f"policy must be one of {', '.join(RULES)}, learned:PATH or all, got {name}"
+        )
     return RULES[name]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Believed = tuple[Floats, Floats, Floats]  # runtimes to order, to reserve and to backfill by
+    Starter = Callable[[Workload, Believed, str], Floats]
 
 STARTS: Final = (1981, 2756, 4299, 8850, 3316, 2714, 5228, 7762, 4022, 7085)
 SEQUENCE: Final = 1024
@@ -58,11 +59,8 @@ def rows(
     prefer: how much each objective counts to the learned policies; ConfigError if one takes none.
     clock: seconds; what it takes to compile is not counted.
     """
-    names = list(RULES) if "all" in policies else list(policies)
-    if prefer and not any(name.startswith(PREFIX) for name in names):
-        raise ConfigError("prefer needs a learned policy: add learned:preferences to policy")
-    ordered = {name: _starter(name, prefer) for name in names}
-    backfills = _checked(protocol, runtimes, backfills)
+    ordered, backfills = checked(policies, runtimes, protocol, backfills, prefer)
+    names = list(ordered)
     parts = _parts(workload, protocol, start, jobs)
     if "predicted" in runtimes and predicted_s is None:
         raise NotEnoughData("runtimes were not predicted: leave predicted out of runtimes")
@@ -90,8 +88,21 @@ def rows(
     return found
 
 
-def _checked(protocol: str, runtimes: Sequence[str], backfills: Sequence[str]) -> Sequence[str]:
-    """The kinds of backfilling to compare; ConfigError if a name is not one."""
+def checked(
+    policies: Sequence[str],
+    runtimes: Sequence[str],
+    protocol: str,
+    backfills: Sequence[str],
+    prefer: Mapping[str, float] | None = None,
+) -> tuple[dict[str, Starter], Sequence[str]]:
+    """The policies by their names and the kinds of backfilling; ConfigError if a name is not one.
+
+    InputError if a file holds no policy.
+    """
+    names = list(RULES) if "all" in policies else list(policies)
+    if prefer and not any(name.startswith(PREFIX) for name in names):
+        raise ConfigError("prefer needs a learned policy: add learned:preferences to policy")
+    ordered = {name: _starter(name, prefer) for name in names}
     if protocol not in BACKFILLS:
         raise ConfigError(f"protocol must be whole or rlscheduler, got {protocol}")
     for kind in runtimes:
@@ -100,7 +111,7 @@ def _checked(protocol: str, runtimes: Sequence[str], backfills: Sequence[str]) -
     for backfill in backfills:
         if backfill not in ("easy", "reserve", "none"):
             raise ConfigError(f"backfill must be easy, reserve or none, got {backfill}")
-    return backfills or BACKFILLS[protocol]
+    return ordered, backfills or BACKFILLS[protocol]
 
 
 def _mode(protocol: str, backfill: str) -> str:
@@ -122,9 +133,7 @@ def _parts(workload: Workload, protocol: str, start: int, jobs: int) -> list[sli
     return [slice(at, at + SEQUENCE) for at in STARTS]
 
 
-def _starter(
-    name: str, prefer: Mapping[str, float] | None
-) -> Callable[[Workload, Believed, str], Floats]:
+def _starter(name: str, prefer: Mapping[str, float] | None) -> Starter:
     """What simulates a policy by its name: a rule or a learned order."""
     if name.startswith(PREFIX):
         learned = learned_named(name, prefer)

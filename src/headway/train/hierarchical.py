@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError
 from headway.schedule.dag_features import MANAGER, WORKER
 from headway.schedule.dag_network import (
@@ -238,25 +239,23 @@ def save(path: Path, state: State) -> None:
     """Write the state whole or not at all."""
     names = list(state.curve[0]) if state.curve else []
     rows = np.array([[row[name] for name in names] for row in state.curve])
-    partial = path.with_suffix(".partial.npz")
-    np.savez(
-        partial, mean=state.mean, running=state.running, spread=state.spread, best=state.best,
-        curve=rows, names=np.array(names), took_s=state.took_s,
-        numbers=np.array([state.seed, state.generation, state.decisions]),
-    )  # fmt: skip
-    partial.replace(path)
+    numbers = np.array([state.seed, state.generation, state.decisions])
+    write_archive(path, {
+        "mean": state.mean, "running": state.running, "spread": state.spread, "best": state.best,
+        "curve": rows, "names": np.array(names), "took_s": state.took_s, "numbers": numbers,
+    })  # fmt: skip
 
 
 def restored(path: Path, seed: int) -> State:
     """The state that was saved; ConfigError if it is of another seed or of other features."""
-    with np.load(path) as kept:
-        whose, generation, decisions = (int(x) for x in kept["numbers"])
-        if whose != seed or kept["mean"].shape != (SIZE,) or "running" not in kept:
-            raise ConfigError(f"{path} is of seed {whose} with {len(kept['mean'])} weights; "
-                              "give another path, or the same seed and version")  # fmt: skip
-        rows: list[Any] = kept["curve"].tolist()
-        curve = [dict(zip(kept["names"].tolist(), row, strict=True)) for row in rows]
-        return State(
-            kept["mean"], kept["running"], kept["spread"], seed, generation, decisions,
-            float(kept["took_s"]), kept["best"], curve,
-        )  # fmt: skip
+    kept, _ = read_archive(path, "a stopped run: remove it", ("mean", "numbers"))
+    whose, generation, decisions = (int(x) for x in kept["numbers"])
+    if whose != seed or kept["mean"].shape != (SIZE,) or "running" not in kept:
+        raise ConfigError(f"{path} is of seed {whose} with {len(kept['mean'])} weights; "
+                          "give another path, or the same seed and version")  # fmt: skip
+    rows: list[Any] = kept["curve"].tolist()
+    curve = [dict(zip(kept["names"].tolist(), row, strict=True)) for row in rows]
+    return State(
+        kept["mean"], kept["running"], kept["spread"], seed, generation, decisions,
+        float(kept["took_s"]), kept["best"], curve,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headway.archive import read_archive, write_archive
 from headway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ def keep(path: Path | None, seed: int, curve: Curve, arrays: Arrays) -> None:
     """Write where a run stands, whole or not at all; None = nowhere."""
     if path is None:
         return
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        np.savez(file, seed=seed, curve=np.array(curve), **arrays)  # type: ignore[arg-type]
-    partial.replace(path)
+    write_archive(path, {"seed": seed, "curve": np.array(curve), **arrays})
 
 
 def resumed(path: Path | None, seed: int, names: set[str]) -> tuple[Arrays, Curve] | None:
@@ -34,8 +32,7 @@ def resumed(path: Path | None, seed: int, names: set[str]) -> tuple[Arrays, Curv
     """
     if path is None or not path.exists():
         return None
-    with np.load(path, allow_pickle=False) as kept:
-        arrays = {name: kept[name] for name in kept.files}
+    arrays, _ = read_archive(path, "a stopped run: remove it", ("seed",))
     curve = [(int(at), float(value)) for at, value in arrays.pop("curve", [])]
     if arrays.pop("seed", -1) != seed or set(arrays) != names:
         raise ConfigError(f"{path.name} was written by another run: remove it, or take its seed")

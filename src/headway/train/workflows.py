@@ -68,8 +68,10 @@ def train_workflows(
     one of which must be given; the same seed and decisions give the same weights. executors: 0 =
     EXECUTORS. With resume, goes on from where an earlier run with the same `out` stopped.
     """
-    if minutes < 0.0 or decisions < 0 or minutes + decisions == 0.0:
-        raise ConfigError(f"give minutes or decisions of training, got {minutes}, {decisions}")
+    if minutes < 0.0 or decisions < 0:
+        raise ConfigError(f"minutes and decisions must be positive, got {minutes}, {decisions}")
+    if minutes + decisions == 0.0:
+        raise ConfigError("hierarchical has no limit of its own: give --minutes or --decisions")
     setting, clusters = setting_of(histories, executors_of(executors))
     journal = out.with_name(f"{out.name}.hierarchical.npz")
     if not resume:
