@@ -36,9 +36,9 @@ def test_what_is_no_archive_is_refused_in_plain_words(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"is not a policy file, or not whole$"):
             read_archive(path, "a policy file", ("weights",)), name
-    with pytest.raises(InputError, match="cannot be opened: No such file"):
+    with pytest.raises(InputError, match="is not a policy file: No such file"):
         read_archive(tmp_path / "nowhere.npz", "a policy file", ())
-    with pytest.raises(InputError, match="cannot be opened: Is a directory"):
+    with pytest.raises(InputError, match="is not a policy file: Is a directory"):
         read_archive(tmp_path, "a policy file", ())
 
 

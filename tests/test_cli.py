@@ -88,7 +88,7 @@ def test_optimize_writes_the_report_and_leaves_models(trace, tmp_path):
         (["plan", "made.swf", "--level", "1"], "level in (0, 1)"),
         (
             ["simulate", "made.swf", "--policy", "learned:nowhere.npz"],
-            "nowhere.npz cannot be opened",
+            "nowhere.npz is not a policy file: No such",
         ),
         (["simulate", "made.swf", "--policy", "learned:binary.swf"], "is not a policy file"),
         (["train", "scheduler", "made.swf", "--algo", "luck"], "hierarchical, multi-agent, got"),

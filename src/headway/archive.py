@@ -50,7 +50,7 @@ def read_archive(
             arrays = {name: archive[name] for name in archive.files}
         said = json.loads(str(arrays.pop(SAID))) if SAID in arrays else {}
     except OSError as error:
-        raise InputError(f"{path} cannot be opened: {error.strerror or error}") from error
+        raise InputError(f"{path} is not {what}: {error.strerror or error}") from error
     except (AttributeError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error):
         raise InputError(f"{path} is not {what}, or not whole") from None
     lacking = [name for name in needed if name not in arrays]
