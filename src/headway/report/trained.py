@@ -12,7 +12,7 @@ def trained_screen(document: dict[str, Any]) -> str:
     return "\n".join(
         [
             *lines,
-            _validated(validation),
+            _validated(validation, any(proof["is_proved"] for proof in document["proof"])),
             f"  algorithm        {document['algo']}",
             f"  decisions        {document['decisions']:,} in {document['seconds']:.0f} s",
             f"  policy           {document['policy']}",
@@ -23,7 +23,7 @@ def trained_screen(document: dict[str, Any]) -> str:
     )
 
 
-def _validated(validation: dict[str, Any]) -> str:
+def _validated(validation: dict[str, Any], is_proved: bool) -> str:
     """What training brought on the windows that chose among weights."""
     ratio, n = validation["ratio"], validation["windows"]
     where = f"On {n} later window{'s' if n != 1 else ''} that chose among weights"
@@ -32,7 +32,8 @@ def _validated(validation: dict[str, Any]) -> str:
         return f"{where}, training found nothing better than {validation['against']}."
     if ratio < 1.0:
         return f"{where}, {validation['of']} is {1.0 - ratio:.1%} lower {than}."
-    return f"{where}, {validation['of']} is {ratio - 1.0:.1%} higher {than}: do not use it."
+    advice = "" if is_proved else ": do not use it"
+    return f"{where}, {validation['of']} is {ratio - 1.0:.1%} higher {than}{advice}."
 
 
 def _proved(proof: dict[str, Any]) -> list[str]:
