@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from headway.archive import write_archive
 from headway.errors import ConfigError, InputError
 from headway.schedule import controller
 from headway.schedule import learned as module
@@ -143,3 +144,10 @@ def test_the_policy_that_is_shipped_can_be_loaded_and_says_what_it_was_trained_o
     assert shipped.algo == "search"
     assert "HPC2N" in shipped.trained_on
     assert shipped.validation["ratio"] < 1.0
+
+
+@pytest.mark.parametrize("said", [{}, {"common": [], "kind": "multi-agent", "version": "1"}])
+def test_a_policy_of_another_training_is_refused_as_that(tmp_path, said):
+    write_archive(tmp_path / "p.npz", {"weights": np.zeros(3)}, said)
+    with pytest.raises(ConfigError, match="orders no queue of one cluster: it is of another"):
+        load_learned(tmp_path / "p.npz")

@@ -97,7 +97,7 @@ def load_learned(path: Path) -> Learned:
     weights = arrays["weights"].astype(np.float64)
     matrix = arrays.get("matrix", np.empty((0, SIZE)))
     controller = arrays.get("controller", np.empty(0))
-    if "common" not in said:
+    if "common" not in said or "kind" in said:
         raise ConfigError(f"{path.name} orders no queue of one cluster: it is of another training")
     version = said.pop("version", "?")
     names = (tuple(said.pop("features", ())), tuple(said.pop("common", ())))
