@@ -41,7 +41,7 @@ def test_a_policy_of_another_kind_is_refused_both_ways(tmp_path):
     with pytest.raises(ConfigError, match="not a policy for several clusters"):
         load_routing(DEFAULT)
     save_routing(policy(), tmp_path / "p.npz")
-    with pytest.raises(ConfigError, match="train it again"):
+    with pytest.raises(ConfigError, match="orders no queue of one cluster"):
         load_learned(tmp_path / "p.npz")
 
 
