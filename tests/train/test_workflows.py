@@ -115,7 +115,8 @@ def test_clusters_take_turns_and_are_proved_apart(kinds, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [({"decisions": 0}, "give --minutes or --decisions"), ({"minutes": -1.0}, "got -1")]
+    ("options", "said"),
+    [({"decisions": 0}, "give --minutes or --decisions"), ({"minutes": -1.0}, "got -1")],
 )
 def test_limits_that_make_no_sense_are_refused(kinds, tmp_path, options, said):
     with pytest.raises(ConfigError, match=said):
