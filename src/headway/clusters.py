@@ -19,6 +19,7 @@ from headway.schedule.routing_network import ROUTINGS
 from headway.schedule.routing_policy import KIND, RoutingPolicy, save_routing
 from headway.simulate.batch import Course, course_of
 from headway.simulate.merged import AGEING, LOCAL_RULES, merged, starts_of
+from headway.train.limit import within
 from headway.train.multi_agent import train_multi_agent
 from headway.train.team import Standard, log_slowdown, ratio, window_of
 from headway.training import SHARE, TAUGHT, known_of
@@ -78,15 +79,9 @@ def train_clusters(
     if not resume:
         journal.unlink(missing_ok=True)
     began = clock()
-
-    def goes_on(share: float) -> bool:
-        used = (clock() - began) / (60.0 * minutes) if minutes else 0.0
-        progress("Training", min(max(share, used), 1.0))
-        return used < 1.0
-
     found = train_multi_agent(
         taught, validation, span_s, start, decisions=decisions or DECISIONS, seed=seed,
-        resume=journal, progress=goes_on,
+        resume=journal, progress=within(minutes, clock, progress),
     )  # fmt: skip
     seconds = clock() - began
     said = {

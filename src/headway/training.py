@@ -23,6 +23,7 @@ from headway.simulate.steered import simulate_learned
 from headway.simulate.workload import workload_from
 from headway.stats import bounded_slowdown
 from headway.train.dqn import train_dqn
+from headway.train.limit import within
 from headway.train.ppo import train_ppo
 from headway.train.ppo_weights import train_ppo_weights
 from headway.train.preferences import search_preferences
@@ -107,15 +108,9 @@ def train_scheduler(
     for stale in [] if resume else out.parent.glob(f"{journal.name}*"):
         stale.unlink()
     began = clock()
-
-    def goes_on(share: float) -> bool:
-        used = (clock() - began) / (60.0 * minutes) if minutes else 0.0
-        progress("Training", min(max(share, used), 1.0))
-        return used < 1.0
-
     found = ALGORITHMS[algo](
         taught, chosen, jobs, mode=EASY, decisions=decisions or DECISIONS, seed=seed,
-        resume=journal, progress=goes_on,
+        resume=journal, progress=within(minutes, clock, progress),
     )  # fmt: skip
     validation = {
         "against": "smallest predicted area first", "ratio": found.validation,

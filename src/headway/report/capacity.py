@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -21,7 +20,7 @@ from headway.report.markup import (
     text,
     unfold,
     whole_page,
-    write_whole,
+    write_page,
 )
 from headway.report.numbers import (
     clean,
@@ -32,7 +31,6 @@ from headway.report.numbers import (
     known,
     money,
     part,
-    plain,
     share,
     things,
 )
@@ -65,11 +63,7 @@ def write_plan(document: dict[str, Any], folder: Path) -> Path:
 
     StoreError if the folder cannot be written.
     """
-    summary = json.dumps(plain(document), allow_nan=False, indent=1)
-    write_whole(folder / "summary.json", summary + "\n")
-    page = folder / "index.html"
-    write_whole(page, plan_page(document))
-    return page
+    return write_page(document, plan_page(document), folder)
 
 
 def plan_page(document: dict[str, Any]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 from headway.errors import StoreError
-from headway.report.numbers import clean
+from headway.report.numbers import clean, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,3 +121,14 @@ def write_whole(path: Path, content: str) -> None:
             "free some space or name another folder with --report"
         )
         raise StoreError(message) from error
+
+
+def write_page(document: dict[str, Any], page: str, folder: Path) -> Path:
+    """Write a page as index.html and its document as summary.json, each whole or not at all.
+
+    The page's path; StoreError if the folder cannot be written.
+    """
+    summary = json.dumps(plain(document), allow_nan=False, indent=1)
+    write_whole(folder / "summary.json", summary + "\n")
+    write_whole(folder / "index.html", page)
+    return folder / "index.html"

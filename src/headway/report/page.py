@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from headway.report.markup import (
@@ -16,7 +15,7 @@ from headway.report.markup import (
     text,
     unfold,
     whole_page,
-    write_whole,
+    write_page,
 )
 from headway.report.numbers import (
     clean,
@@ -25,7 +24,6 @@ from headway.report.numbers import (
     entries,
     known,
     part,
-    plain,
     sentences,
     share,
     things,
@@ -55,11 +53,7 @@ def write_report(document: dict[str, Any], folder: Path) -> Path:
     Any part of the document may be missing: the page then says what could not be judged.
     StoreError if the folder cannot be written.
     """
-    summary = json.dumps(plain(document), allow_nan=False, indent=1)
-    write_whole(folder / "summary.json", summary + "\n")
-    page = folder / "index.html"
-    write_whole(page, report_page(document))
-    return page
+    return write_page(document, report_page(document), folder)
 
 
 def report_page(document: dict[str, Any]) -> str:

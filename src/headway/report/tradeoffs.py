@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group
@@ -20,7 +19,7 @@ from headway.report.markup import (
     text,
     unfold,
     whole_page,
-    write_whole,
+    write_page,
 )
 from headway.report.numbers import (
     clean,
@@ -30,7 +29,6 @@ from headway.report.numbers import (
     entries,
     known,
     part,
-    plain,
     share,
     things,
 )
@@ -85,11 +83,7 @@ def write_tradeoffs(document: dict[str, Any], folder: Path) -> Path:
 
     StoreError if the folder cannot be written.
     """
-    summary = json.dumps(plain(document), allow_nan=False, indent=1)
-    write_whole(folder / "summary.json", summary + "\n")
-    page = folder / "index.html"
-    write_whole(page, tradeoffs_page(document))
-    return page
+    return write_page(document, tradeoffs_page(document), folder)
 
 
 def tradeoffs_page(document: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from headway.simulate.elastic import load_of, part_of, play
 from headway.simulate.elastic_batch import LED, OWN, avoidable
 from headway.simulate.workload import workload_from
 from headway.train.elastic import train_elastic
+from headway.train.limit import within
 from headway.train.thresholds import KINDS, tune_thresholds
 
 if TYPE_CHECKING:
@@ -71,16 +72,10 @@ def train_autoscaler(
     if not resume:
         journal.unlink(missing_ok=True)
     began = clock()
-
-    def goes_on(share: float) -> bool:
-        used = (clock() - began) / (60.0 * minutes) if minutes else 0.0
-        progress("Training", min(max(share, used), 1.0))
-        return used < 1.0
-
     found = train_elastic(
         part_of(load, 0.0, LEARN * span_s), part_of(load, LEARN * span_s, KNOWN * span_s),
         tuned[kind].weights, terms, prices, decisions=decisions or DECISIONS, seed=seed,
-        resume=journal, progress=goes_on,
+        resume=journal, progress=within(minutes, clock, progress),
     )  # fmt: skip
     validation = {
         "against": kind, "ratio": min(value for _, value in found.curve), "curve": found.curve
