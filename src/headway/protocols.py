@@ -151,14 +151,18 @@ class Forecaster(Protocol):
 
 
 class Detector(Protocol):
-    """How strange each row is."""
+    """How strange the newest point of each of n series is; one point in, one score out."""
 
-    def score(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n, d) -> (n,), higher is stranger, calibrated on the detector's own past."""
+    def score(self, at_s: float, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The point y (n,) that follows what was learned -> (n,) in [0, 1], higher is stranger.
+
+        Calibrated on the detector's own past; NaN where y is NaN (not observed) or too little is
+        known. Never changes the detector: score a point before learning it.
+        """
         ...
 
-    def learn(self, x: NDArray[np.float64]) -> None:
-        """Rows (n, d) in order of time."""
+    def learn(self, at_s: float, y: NDArray[np.float64]) -> None:
+        """The next point y (n,) at at_s, later than all before; NaN = not observed."""
         ...
 
 

@@ -166,6 +166,29 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One incident: what is strange, since when, what was expected instead and what may be why."""
+
+    alert_id: str
+    at_s: float  # when it was raised
+    cluster: str
+    about: str  # series | task | node | user | workflow | queue | model
+    subject: str  # which one: the name of the series, the id of the task, ...
+    kind: str  # what is strange: series, stuck, overrun, oversized, slow_node, failing, leak, drift
+    since_s: float  # when it began, as far as is known
+    ended_s: float | None = None  # None = still on
+    severity: str = "warning"  # info | warning | critical
+    score: float = 1.0  # in [0, 1], calibrated on the detector's own past
+    value: float | None = None  # what came
+    expected_low: float | None = None  # the band in which it was expected
+    expected_high: float | None = None
+    dimensions: tuple[str, ...] = ()  # series or tasks that are part of it, the strangest first
+    causes: tuple[str, ...] = ()  # the likeliest first
+    advice: str = ""  # what would be done about it
+    made_by: str = ""  # the detector and its version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
     """A record that could not be believed, kept whole with the reason."""
 
@@ -218,6 +241,7 @@ KINDS: Final[dict[str, type]] = {
     "decision": Decision,
     "outcome": Outcome,
     "feedback": Feedback,
+    "alert": Alert,
     "quarantine": Quarantined,
 }
 """The kinds a Store keeps."""
@@ -230,6 +254,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "decision": ("decision_id",),
     "outcome": ("decision_id", "id", "attempt"),
     "feedback": ("decision_id", "user", "at_s"),
+    "alert": ("alert_id",),
     "quarantine": ("source", "line", "reason", "text"),
 }
 """What tells two records of a kind apart; a later record of a known key replaces it."""
