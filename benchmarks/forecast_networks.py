@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from headway.forecast import LEVELS, forecaster
+from headway.forecast import LEVELS, Neural, forecaster
 from headway.stats import interval_coverage, mase, smape, weighted_quantile_loss
 from load_series import HORIZON, HOUR_S, load_panel, origins
 
@@ -82,12 +82,10 @@ def figures(said, y, starts, horizon):
 
 
 def made(name, horizon, seed, steps):
-    """A member; networks are trained for the horizon."""
-    if name not in NETWORKS:
-        return forecaster(name, (24, 168), seed=seed)
-    member = type(forecaster(name))
-    more = {} if steps is None else {"steps": steps}
-    return member((24, 168), seed=seed, horizon=horizon, **more)
+    """A member that is fitted for the horizon."""
+    if steps is None or name not in NETWORKS:
+        return forecaster(name, (24, 168), seed=seed, horizon=horizon)
+    return Neural(name, (24, 168), seed=seed, horizon=horizon, steps=steps)
 
 
 def main():

@@ -13,12 +13,10 @@ from headway.forecast import (
     LEVELS,
     MEMBERS,
     Boosted,
-    Gru,
-    Lstm,
     Naive,
+    Neural,
     SeasonalNaive,
     Statistical,
-    Transformer,
     forecaster,
     load,
 )
@@ -36,9 +34,9 @@ MAKERS = {  # as small as each still is itself
     "Statistical: arima": lambda: Statistical("arima", SEASONS),
     "Statistical: prophet": lambda: Statistical("prophet", SEASONS),
     "Boosted": lambda: Boosted(SEASONS, farthest=16, rounds=10, rows=3000),
-    "Lstm": lambda: Lstm(SEASONS, horizon=8, steps=4),
-    "Gru": lambda: Gru(SEASONS, horizon=8, steps=4),
-    "Transformer": lambda: Transformer(SEASONS, horizon=8, steps=4),
+    "Neural: lstm": lambda: Neural("lstm", SEASONS, horizon=8, steps=4),
+    "Neural: gru": lambda: Neural("gru", SEASONS, horizon=8, steps=4),
+    "Neural: transformer": lambda: Neural("transformer", SEASONS, horizon=8, steps=4),
 }
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FITTED: Final = (0.025, 0.1, 0.5, 0.9, 0.975)
 """The levels that are fitted; the others are read between them, as of a normal distribution."""
 
+FARTHEST: Final = 48
+"""Steps ahead that are fitted unless told otherwise."""
+
 _LEAST: Final = 40  # steps of a panel before the first fit
 _FARTHEST: Final = 10.0  # spreads from the level; targets beyond are drawn in
 _SETTINGS: Final[dict[str, Any]] = {
@@ -50,7 +53,7 @@ class Boosted:
         *,
         step_s: float = 3600.0,
         seed: int = 0,
-        farthest: int = 48,
+        farthest: int = FARTHEST,
         rounds: int = 100,
         rows: int = 150_000,
         refit_growth: float = 0.25,

@@ -1,7 +1,8 @@
-"""A forecaster around any network: what it has seen, its weights, and when it fits again."""
+"""Networks as forecasters: what they have seen, their weights, and when they are fitted again."""
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +12,12 @@ from headway.errors import ConfigError, InputError
 from headway.forecast.answer import LEVELS, answer, refusals
 from headway.forecast.network import Series, alone, ask, module
 from headway.forecast.past import Past, read, write
+from headway.forecast.recurrent import recurrent
 from headway.forecast.training import Training, train
+from headway.forecast.transformer import transformer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,95 +26,130 @@ if TYPE_CHECKING:
     from headway.records import Estimate
 
     Floats = NDArray[np.float64]
+    Encoder = Callable[[int, int], Any]
 
 _WEIGHTS: Final = "weights.safetensors"
+_APART: Final = 1000  # between the seeds of networks that are averaged
+
+NETWORKS: Final[dict[str, Callable[[tuple[int, ...], int], tuple[Shape, Encoder]]]] = {
+    "lstm": partial(recurrent, "lstm"),
+    "gru": partial(recurrent, "gru"),
+    "transformer": transformer,
+}
+"""What each network reads of seasons and a horizon, and its encoder, by name."""
 
 
 class Neural:
-    """A network, the panel it has seen, and its weights.
+    """One network for all series of a panel, or the mean of several from other seeds.
 
     Fitted when there is something to learn from, and again, from new weights, when the history has
     grown by the share `refit_growth` since; in between, new points are what it reads.
+    Source: averages over seeds are Hansen, Salamon (1990), "Neural network ensembles"; of each
+    network, see `recurrent` and `transformer`.
     """
 
     def __init__(
-        self, name: str, settings: dict[str, Any], shape: Shape, encoder: Callable[[int, int], Any]
-    ) -> None:
-        """settings: those of the member, of which step_s, seed, steps and refit_growth are used."""
+        self, name: str, seasons: Sequence[int] = (24,), *, step_s: float = 3600.0, seed: int = 0,
+        horizon: int = 24, steps: int = 400, seeds: int = 1, refit_growth: float = 0.25,
+    ) -> None:  # fmt: skip
+        """name: one of NETWORKS; seasons: periods in steps; horizon: steps it is trained for;
+        steps: of the training; seeds: networks whose quantiles are averaged.
+        """
+        if name not in NETWORKS:
+            raise ConfigError(f"a network must be one of {', '.join(NETWORKS)}, got {name!r}")
         lacking = [each for each in ("torch", "safetensors") if find_spec(each) is None]
         if lacking:
             raise ConfigError(f"{name} needs {' and '.join(lacking)}: install headway[networks]")
-        if shape.seasons[0] < 1 or shape.horizon < 1 or settings["steps"] < 1:
+        ordered = tuple(sorted(seasons)) or (1,)
+        if min(ordered[0], horizon, steps, seeds) < 1:
             raise ConfigError(
-                "seasons, horizon and steps must be at least 1, got"
-                f" {shape.seasons}, {shape.horizon} and {settings['steps']}"
+                "seasons, horizon, steps and seeds must be at least 1, got"
+                f" {ordered}, {horizon}, {steps} and {seeds}"
             )
-        self._name, self._settings, self._shape, self._encoder = name, settings, shape, encoder
-        self.past = Past(settings["step_s"])
-        self._network: Any = None
+        self.name = name
+        self._settings: dict[str, Any] = {
+            "seasons": list(seasons), "step_s": step_s, "seed": seed, "horizon": horizon,
+            "steps": steps, "seeds": seeds, "refit_growth": refit_growth,
+        }  # fmt: skip
+        self._shape, self._encoder = NETWORKS[name](ordered, horizon)
+        self._past = Past(step_s)
+        self._networks: list[Any] = []
         self._fitted = 0  # steps of the last fit
 
     def learn(self, at_s: Floats, y: Floats) -> None:
-        """Add points; fit if the history has grown enough."""
-        self.past.append(at_s, y)
-        if len(self.past.y) > self._fitted * (1.0 + self._settings["refit_growth"]):
+        """Add the points y (n_steps, n_series) that follow, and fit if they are many."""
+        self._past.append(at_s, y)
+        if len(self._past.y) > self._fitted * (1.0 + self._settings["refit_growth"]):
             self._fit()
 
     def forecast(self, horizon: int) -> Estimate:
         """The next steps: value (horizon, n_series), quantiles (horizon, n_series, q)."""
-        self.past.ahead_s(horizon)
-        y = self.past.y
+        self._past.ahead_s(horizon)
+        y = self._past.y
         refused = refusals(y)
         quantiles = np.full((horizon, y.shape[1], len(LEVELS)), np.nan)
-        if self._network is None:
+        if not self._networks:
             lacking = f"{len(y)} steps: too few to train on"
             refused = np.where(refused == "", lacking, refused)
         else:
+            series = self._series()
             with alone(0):
-                quantiles = ask(self._network, self._series(), self._shape, horizon)
+                said = [ask(network, series, self._shape, horizon) for network in self._networks]
+            quantiles = np.mean(said, axis=0)
             silent = f"nothing observed in the last {self._shape.reach} steps"
             is_silent = np.isnan(quantiles).any(axis=(0, 2))
             refused = np.where((refused == "") & is_silent, silent, refused)
-        return answer(y, quantiles, made_by=self._name, refused=refused)
+        return answer(y, quantiles, made_by=self.name, refused=refused)
 
     def save(self, folder: Path) -> None:
         """Keep settings, past and weights in a folder."""
-        write(folder, self._name, {**self._settings, "fitted": self._fitted}, self.past)
-        if self._network is not None:
+        write(folder, self.name, {**self._settings, "fitted": self._fitted}, self._past)
+        if self._networks:
             from safetensors.torch import save_file
 
-            save_file(self._network.state_dict(), folder / _WEIGHTS)
+            save_file(_together(self._networks).state_dict(), folder / _WEIGHTS)
 
-    def restore(self, folder: Path) -> None:
-        """Take past and weights from a folder."""
-        _, settings, self.past = read(folder)
-        self._fitted = settings["fitted"]
+    @classmethod
+    def load(cls, folder: Path) -> Neural:
+        """A Neural as it was saved."""
+        name, settings, past = read(folder)
+        fitted = settings.pop("fitted")
+        neural = cls(name, **settings)
+        neural._past, neural._fitted = past, fitted
         if (folder / _WEIGHTS).exists():
             from safetensors.torch import load_file
 
-            self._network = module(self._encoder, self._shape)
+            neural._networks = [neural._new() for _ in range(settings["seeds"])]
             try:
-                self._network.load_state_dict(load_file(folder / _WEIGHTS))
+                _together(neural._networks).load_state_dict(load_file(folder / _WEIGHTS))
             except (OSError, RuntimeError) as error:
                 raise InputError(f"{folder / _WEIGHTS} does not fit: {error}") from error
+        return neural
+
+    def _new(self) -> Any:
+        """A network that has learned nothing."""
+        return module(self._encoder, self._shape)
 
     def _series(self) -> Series:
         """The panel, series by series."""
-        start_s = float(self.past.at_s[0]) if len(self.past.at_s) else 0.0
-        return Series(np.ascontiguousarray(self.past.y.T), start_s, self.past.step_s)
+        start_s = float(self._past.at_s[0]) if len(self._past.at_s) else 0.0
+        return Series(np.ascontiguousarray(self._past.y.T), start_s, self._past.step_s)
 
     def _fit(self) -> None:
         """Train new weights on all that was seen."""
-        seed = self._settings["seed"]
-        with alone(seed):
-            network = module(self._encoder, self._shape)
-            training = Training(self._settings["steps"])
-            if train(network, self._series(), self._shape, training, seed):
-                self._network, self._fitted = network, len(self.past.y)
+        series, training, fitted = self._series(), Training(self._settings["steps"]), []
+        for each in range(self._settings["seeds"]):
+            seed = self._settings["seed"] + _APART * each
+            with alone(seed):
+                network = self._new()
+                if not train(network, series, self._shape, training, seed):
+                    return
+            fitted.append(network)
+        self._networks, self._fitted = fitted, len(self._past.y)
 
 
-def settings_of(folder: Path) -> dict[str, Any]:
-    """The settings of a member as `save` kept them, to make it again."""
-    _, settings, _ = read(folder)
-    settings.pop("fitted")
-    return settings
+def _together(networks: list[Any]) -> Any:
+    """Networks as one module, whose weights are in one file."""
+    from torch import nn
+
+    return nn.ModuleList(networks)

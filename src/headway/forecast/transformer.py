@@ -6,19 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.forecast.network import STATE
-from headway.forecast.neural import Neural, settings_of
 from headway.forecast.windows import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from headway.records import Estimate
-
-    Floats = NDArray[np.float64]
+    from collections.abc import Callable
 
 _SEASONS: Final = 7  # that the network reads, but not more than
 _CONTEXT: Final = 336  # steps; what is longer ago it reads as lags
@@ -27,46 +18,14 @@ _WIDTH, _DEPTH, _HEADS = 48, 2, 4
 _DROPOUT: Final = 0.2
 
 
-class Transformer:
-    """One transformer for all series of a panel, over pieces of 12 steps.
+def transformer(seasons: tuple[int, ...], horizon: int) -> tuple[Shape, Callable[[int, int], Any]]:
+    """What a transformer over pieces of 12 steps reads, and what makes its encoder.
 
     Source: Nie and others (2023), "A time series is worth 64 words"; the pieces to come, with
     what is known of them, are asked in the same attention. Mixing anchors is ours.
     """
-
-    name = "transformer"
-
-    def __init__(
-        self, seasons: Sequence[int] = (24,), *, step_s: float = 3600.0, seed: int = 0,
-        horizon: int = 24, steps: int = 400, refit_growth: float = 0.25,
-    ) -> None:  # fmt: skip
-        """seasons: periods in steps; horizon: steps it is trained for; steps: of the training."""
-        settings = {
-            "seasons": list(seasons), "step_s": step_s, "seed": seed, "horizon": horizon,
-            "steps": steps, "refit_growth": refit_growth,
-        }  # fmt: skip
-        seasons = tuple(sorted(seasons)) or (1,)
-        shape = Shape(seasons, max(min(_SEASONS * seasons[0], _CONTEXT), 2), horizon)
-        self._neural = Neural(self.name, settings, shape, partial(_encoder, shape))
-
-    def learn(self, at_s: Floats, y: Floats) -> None:
-        """Add the points y (n_steps, n_series) that follow; NaN = not observed."""
-        self._neural.learn(at_s, y)
-
-    def forecast(self, horizon: int) -> Estimate:
-        """The next steps: value (horizon, n_series), quantiles (horizon, n_series, q)."""
-        return self._neural.forecast(horizon)
-
-    def save(self, folder: Path) -> None:
-        """Keep it in a folder."""
-        self._neural.save(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Transformer:
-        """A Transformer as it was saved."""
-        made = cls(**settings_of(folder))
-        made._neural.restore(folder)
-        return made
+    shape = Shape(seasons, max(min(_SEASONS * seasons[0], _CONTEXT), 2), horizon)
+    return shape, partial(_encoder, shape)
 
 
 def _encoder(shape: Shape, channels: int, features: int) -> Any:
