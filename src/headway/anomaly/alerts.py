@@ -1,0 +1,273 @@
+"""One alert per incident: which scores are raised, when, how loudly and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from headway.errors import ConfigError
+from headway.records import Alert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_DAY_S: Final = 86_400.0
+_STEP: Final = 0.25  # decades of rarity by which a verdict or an alert moves a threshold
+_MOST: Final = 12.0  # decades: rarer cannot be told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """When a score becomes an alert.
+
+    threshold: score from which a point is strange. least_s: how long it must stay strange. quiet_s:
+    how long it must not be strange until the incident is over. hold_s: from one alert of a series
+    to its next, whatever comes. direction: both, up or down, against the expected band. group_s:
+    series that become strange within this time of one another, correlated or of one group, are one
+    incident. maintenance: (from_s, to_s) in which nothing is raised. critical: score from which the
+    severity is critical; info below the middle between them. budget_per_day: alerts of all series
+    together; it moves the threshold up after each alert and down with time.
+    """
+
+    threshold: float = 0.9995
+    least_s: float = 0.0
+    quiet_s: float = 1800.0
+    hold_s: float = _DAY_S
+    direction: str = "both"
+    group_s: float = 600.0
+    correlation: float = 0.6
+    maintenance: tuple[tuple[float, float], ...] = ()
+    critical: float = 0.999_999
+    budget_per_day: float | None = None
+
+    def __post_init__(self) -> None:
+        """ConfigError where a setting is out of its range."""
+        if not 0.0 < self.threshold < 1.0:
+            raise ConfigError(f"threshold must be in (0, 1), got {self.threshold}")
+        if self.direction not in ("both", "up", "down"):
+            raise ConfigError(f"direction must be both, up or down, got {self.direction!r}")
+        for name in ("least_s", "quiet_s", "hold_s", "group_s"):
+            if not getattr(self, name) >= 0.0:
+                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.budget_per_day is not None and not self.budget_per_day > 0.0:
+            raise ConfigError(f"budget_per_day must be above 0, got {self.budget_per_day}")
+
+
+class Alerting:
+    """Turns scores of n series into alerts, one per incident, point by point.
+
+    names (n,) of the series; groups (n,): series of one group (a node, a service) that turn strange
+    together are one incident; () = only correlated ones are.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        policy: AlertPolicy = AlertPolicy(),
+        *,
+        cluster: str = "",
+        about: str = "series",
+        kind: str = "series",
+        made_by: str = "",
+        groups: Sequence[str] = (),
+    ) -> None:
+        """Begin with nothing open."""
+        if groups and len(groups) != len(names):
+            raise ConfigError(f"groups must be one a series, got {len(groups)} for {len(names)}")
+        self.names, self.policy, self._groups = tuple(names), policy, tuple(groups)
+        self._signed: dict[str, Any] = {
+            "cluster": cluster, "about": about, "kind": kind, "made_by": made_by
+        }  # fmt: skip
+        n = len(names)
+        self._base = rarity(np.array([policy.threshold]))[0]
+        self._offset = np.zeros(n)  # decades that verdicts added to each series' threshold
+        self._since_s, self._strange_s = np.full(n, np.nan), np.full(n, np.nan)
+        self._raised_s = np.full(n, -np.inf)
+        self._incident: list[str] = [""] * n  # the open alert that each series is part of
+        self._open: dict[str, Alert] = {}
+        self._known: dict[str, tuple[int, ...]] = {}  # series of the last alerts, for verdicts
+        self._at_s: float | None = None
+        self._together = Together(n)
+
+    def step(
+        self,
+        at_s: float,
+        scores: Floats,
+        y: Floats | None = None,
+        low: Floats | None = None,
+        high: Floats | None = None,
+    ) -> tuple[Alert, ...]:
+        """Alerts that this point raised, grew or ended; an alert keeps its alert_id throughout.
+
+        scores (n,), NaN = cannot say; y (n,) what came; low and high (n,) the band it was expected
+        in. A moment that is not later than the last one is passed over.
+        """
+        if self._at_s is not None and at_s <= self._at_s:
+            return ()
+        scores = np.asarray(scores, dtype=np.float64)
+        none = np.full(len(scores), np.nan)
+        y, low, high = (none if x is None else np.asarray(x) for x in (y, low, high))
+        if len(scores) != len(self.names):
+            raise ConfigError(f"scores must be ({len(self.names)},), got {scores.shape}")
+        self._relax(at_s)
+        rare = np.nan_to_num(rarity(scores))
+        is_strange = (rare >= self._base + self._offset) & self._is_directed(y, low, high)
+        if any(begin <= at_s < end for begin, end in self.policy.maintenance):
+            is_strange[:] = False
+        self._together.learn(rare)
+        begins = is_strange & np.isnan(self._since_s)
+        self._since_s[begins] = at_s
+        self._strange_s[is_strange] = at_s
+        changed = self._close(at_s, np.isfinite(scores))
+        ready = is_strange & (at_s - self._since_s >= self.policy.least_s)
+        ready &= at_s - self._raised_s >= self.policy.hold_s
+        for i in sorted(np.flatnonzero(ready).tolist(), key=lambda i: -rare[i]):
+            if not self._incident[i]:
+                alert = self._raise(i, at_s, scores, rare, (y, low, high))
+                changed[alert.alert_id] = alert
+        return tuple(changed.values())
+
+    def open(self) -> tuple[Alert, ...]:
+        """The alerts that are still on, the oldest first."""
+        return tuple(self._open.values())
+
+    def judge(self, alert_id: str, is_real: bool) -> None:
+        """A person's verdict: after noise its series need rarer points, after real ones less rare.
+
+        ConfigError for an alert that is not known.
+        """
+        if alert_id not in self._known:
+            raise ConfigError(f"alert_id must be of an alert raised here, got {alert_id!r}")
+        step = -_STEP / 2.0 if is_real else _STEP
+        at = list(self._known[alert_id])
+        self._offset[at] = np.clip(self._offset[at] + step, -1.0, 3.0)
+
+    def threshold(self) -> Floats:
+        """The score (n,) from which each series is strange now."""
+        return np.asarray(1.0 - 10.0 ** -(self._base + self._offset), dtype=np.float64)
+
+    def _relax(self, at_s: float) -> None:
+        """Lower the threshold by the time that passed, where a budget sets it."""
+        if self.policy.budget_per_day is not None and self._at_s is not None:
+            passed = min((at_s - self._at_s) / _DAY_S, 1.0)
+            self._base = max(1.0, self._base - _STEP * self.policy.budget_per_day * passed)
+        self._at_s = at_s
+
+    def _is_directed(self, y: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
+        """Whether each point is on the side that is looked at; where no band is known, it is."""
+        if self.policy.direction == "both":
+            return np.ones(len(y), dtype=np.bool_)
+        side = y > high if self.policy.direction == "up" else y < low
+        return side | np.isnan(y) | np.isnan(low) | np.isnan(high)
+
+    def _close(self, at_s: float, is_known: NDArray[np.bool_]) -> dict[str, Alert]:
+        """End the incidents of which every series has been quiet for long enough."""
+        over = is_known & (at_s - self._strange_s > self.policy.quiet_s)
+        over |= (
+            is_known
+            & ~np.isnan(self._since_s)
+            & (at_s > self._strange_s)
+            & (np.array([not x for x in self._incident]))
+        )
+        ended: dict[str, Alert] = {}
+        for i in np.flatnonzero(over & ~np.isnan(self._since_s)).tolist():
+            alert_id, self._incident[i] = self._incident[i], ""
+            last_s, self._since_s[i] = float(self._strange_s[i]), np.nan
+            if alert_id and alert_id not in self._incident:
+                ended[alert_id] = replace(self._open.pop(alert_id), ended_s=last_s)
+        return ended
+
+    def _raise(
+        self, i: int, at_s: float, scores: Floats, rare: Floats, came: tuple[Floats, ...]
+    ) -> Alert:
+        """Series i joins an open incident that it belongs to, or becomes one of its own."""
+        self._raised_s[i] = at_s
+        for alert in reversed(self._open.values()):
+            if at_s - alert.at_s <= self.policy.group_s and self._is_part(i, alert):
+                self._known[alert.alert_id] += (i,)
+                alert = replace(
+                    alert,
+                    dimensions=(*alert.dimensions, self.names[i]),
+                    score=max(alert.score, float(scores[i])),
+                )
+                break
+        else:
+            y, low, high = (None if np.isnan(x[i]) else float(x[i]) for x in came)
+            alert = Alert(
+                alert_id=f"{self.names[i]}@{at_s:.0f}", at_s=at_s, subject=self.names[i],
+                since_s=float(self._since_s[i]), score=float(scores[i]),
+                severity=self._severity(rare[i]), value=y, expected_low=low, expected_high=high,
+                dimensions=(self.names[i],), **self._signed,
+            )  # fmt: skip
+            self._known[alert.alert_id] = (i,)
+            if len(self._known) > 10_000:
+                del self._known[next(iter(self._known))]
+            if self.policy.budget_per_day is not None:
+                self._base = min(self._base + _STEP, _MOST)
+        self._open[alert.alert_id] = alert
+        self._incident[i] = alert.alert_id
+        return alert
+
+    def _is_part(self, i: int, alert: Alert) -> bool:
+        """Whether series i turned strange with the first series of an alert."""
+        first = self._known[alert.alert_id][0]
+        if self._groups and self._groups[i] == self._groups[first]:
+            return True
+        return self._together.correlation(i, first) >= self.policy.correlation
+
+    def _severity(self, rare: float) -> str:
+        critical = rarity(np.array([self.policy.critical]))[0]
+        if rare >= critical:
+            return "critical"
+        return "warning" if rare >= 0.5 * (critical + self._base) else "info"
+
+
+class Together:
+    """How much the rarities of pairs of series move together, for up to 500 series; else not.
+
+    Memory is n squared; correlations forget with a half-life of 1,400 points.
+    """
+
+    _SERIES: Final = 500
+    _RATE: Final = 1.0 / 2000
+    _LEAST: Final = 100  # points before anything is said
+
+    def __init__(self, n: int) -> None:
+        """Begin with nothing known."""
+        self.is_kept = 1 < n <= self._SERIES
+        self._points = 0
+        self._mean = np.zeros(n)
+        self._moments = np.zeros((n, n)) if self.is_kept else np.zeros((0, 0))
+
+    def learn(self, rare: Floats) -> None:
+        """Take in the rarities (n,) of a point."""
+        if self.is_kept:
+            self._points += 1
+            rate = max(self._RATE, 1.0 / self._points)
+            before = np.minimum(rare, 4.0) - self._mean
+            self._mean += rate * before
+            off = before * (1.0 - rate)
+            self._moments += rate * (np.outer(before, off) - self._moments)
+
+    def correlation(self, i: int, j: int) -> float:
+        """Of series i and j, in [-1, 1]; 0 where nothing is known."""
+        if self._points < self._LEAST:
+            return 0.0
+        size = np.sqrt(self._moments[i, i] * self._moments[j, j])
+        return float(self._moments[i, j] / size) if size > 0 else 0.0
+
+
+def rarity(scores: Floats) -> Floats:
+    """How rare a score says its point is, in decades: 3 = one in a thousand.
+
+    >>> rarity(np.array([0.0, 0.999])).round(6).tolist()
+    [0.0, 3.0]
+    """
+    decades = -np.log10(np.maximum(1.0 - np.asarray(scores, dtype=np.float64), 1e-15))
+    return np.asarray(decades + 0.0, dtype=np.float64)
