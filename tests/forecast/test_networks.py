@@ -59,19 +59,6 @@ def test_seeds_differ_and_repeat():
     assert np.any(one != other)
 
 
-def test_several_seeds_are_the_mean_of_each_and_are_kept(tmp_path):
-    y = panel(120)
-    said = [
-        learned(Neural("gru", SEASONS, horizon=4, steps=3, seed=seed), y).forecast(4).quantiles
-        for seed in (0, 1000)
-    ]
-    both = learned(Neural("gru", SEASONS, horizon=4, steps=3, seeds=2), y)
-    quantiles = both.forecast(4).quantiles
-    np.testing.assert_allclose(quantiles, np.mean(said, axis=0), rtol=1e-6)
-    both.save(tmp_path / "both")
-    np.testing.assert_array_equal(load(tmp_path / "both").forecast(4).quantiles, quantiles)
-
-
 def test_the_door_fits_networks_and_trees_for_the_horizon_that_is_needed():
     settings = {name: forecaster(name, (8,), horizon=60)._settings for name in MEMBERS}
     assert all(settings[name]["horizon"] == 60 for name in NETWORKS)
@@ -92,11 +79,11 @@ def test_the_seed_of_everybody_else_is_left_alone():
 def test_weights_stay_until_the_history_has_grown_enough():
     y = panel(160)
     made = learned(Neural("gru", SEASONS, horizon=4, steps=3, refit_growth=0.5), y[:100])
-    weights = made._networks
+    weights = made._network
     learned(made, y[100:150], 100)
-    assert made._networks is weights
+    assert made._network is weights
     learned(made, y[150:], 150)
-    assert made._networks is not weights
+    assert made._network is not weights
 
 
 def test_beyond_the_trained_horizon_it_goes_on_and_is_less_sure():

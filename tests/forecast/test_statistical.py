@@ -98,3 +98,21 @@ def test_processes_answer_as_one_does():
 def test_a_method_must_be_known():
     with pytest.raises(ConfigError, match="arima"):
         Statistical("magic")
+
+
+def test_what_returns_to_its_mean_is_not_carried_through_all_steps():
+    rng = np.random.default_rng(0)
+    y = np.zeros((400, 40))
+    for t in range(1, len(y)):
+        y[t] = 0.9 * y[t - 1] + rng.normal(0, 1, 40)
+    value = told(Statistical("mstl", (24,)), y[:-48], horizon=48).value[24:]
+    # the last value is off by the root of two times a spread there, the mean by one
+    assert np.abs(value - y[-24:]).mean() < 0.85 * np.abs(y[-49] - y[-24:]).mean()
+
+
+def test_a_season_that_grows_with_its_series_goes_on_growing():
+    t = np.arange(24 * 21)
+    y = (np.exp(0.004 * t) * (10 + 6 * np.sin(2 * np.pi * t / 24)))[:, None]
+    said = told(Statistical("mstl", (24,)), y[:-24]).value
+    swing = np.ptp(said) / np.ptp(y[-24:])
+    assert swing == pytest.approx(1.0, abs=0.15)

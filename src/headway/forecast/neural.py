@@ -13,7 +13,7 @@ from headway.forecast.answer import LEVELS, answer, refusals
 from headway.forecast.network import Series, alone, ask, module
 from headway.forecast.past import Past, read, write
 from headway.forecast.recurrent import recurrent
-from headway.forecast.training import Training, train
+from headway.forecast.training import train, training_for
 from headway.forecast.transformer import transformer
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Encoder = Callable[[int, int], Any]
 
 _WEIGHTS: Final = "weights.safetensors"
-_APART: Final = 1000  # between the seeds of networks that are averaged
 
 NETWORKS: Final[dict[str, Callable[[tuple[int, ...], int], tuple[Shape, Encoder]]]] = {
     "lstm": partial(recurrent, "lstm"),
@@ -40,20 +39,19 @@ NETWORKS: Final[dict[str, Callable[[tuple[int, ...], int], tuple[Shape, Encoder]
 
 
 class Neural:
-    """One network for all series of a panel, or the mean of several from other seeds.
+    """One network for all series of a panel.
 
     Fitted when there is something to learn from, and again, from new weights, when the history has
     grown by the share `refit_growth` since; in between, new points are what it reads.
-    Source: averages over seeds are Hansen, Salamon (1990), "Neural network ensembles"; of each
-    network, see `recurrent` and `transformer`.
+    Sources are named at `recurrent` and `transformer`.
     """
 
     def __init__(
         self, name: str, seasons: Sequence[int] = (24,), *, step_s: float = 3600.0, seed: int = 0,
-        horizon: int = 24, steps: int = 400, seeds: int = 1, refit_growth: float = 0.25,
+        horizon: int = 24, steps: int = 400, refit_growth: float = 0.25,
     ) -> None:  # fmt: skip
         """name: one of NETWORKS; seasons: periods in steps; horizon: steps it is trained for;
-        steps: of the training; seeds: networks whose quantiles are averaged.
+        steps: of the training.
         """
         if name not in NETWORKS:
             raise ConfigError(f"a network must be one of {', '.join(NETWORKS)}, got {name!r}")
@@ -61,19 +59,19 @@ class Neural:
         if lacking:
             raise ConfigError(f"{name} needs {' and '.join(lacking)}: install headway[networks]")
         ordered = tuple(sorted(seasons)) or (1,)
-        if min(ordered[0], horizon, steps, seeds) < 1:
+        if min(ordered[0], horizon, steps) < 1:
             raise ConfigError(
-                "seasons, horizon, steps and seeds must be at least 1, got"
-                f" {ordered}, {horizon}, {steps} and {seeds}"
+                "seasons, horizon and steps must be at least 1, got"
+                f" {ordered}, {horizon} and {steps}"
             )
         self.name = name
         self._settings: dict[str, Any] = {
             "seasons": list(seasons), "step_s": step_s, "seed": seed, "horizon": horizon,
-            "steps": steps, "seeds": seeds, "refit_growth": refit_growth,
+            "steps": steps, "refit_growth": refit_growth,
         }  # fmt: skip
         self._shape, self._encoder = NETWORKS[name](ordered, horizon)
         self._past = Past(step_s)
-        self._networks: list[Any] = []
+        self._network: Any = None
         self._fitted = 0  # steps of the last fit
 
     def learn(self, at_s: Floats, y: Floats) -> None:
@@ -88,14 +86,12 @@ class Neural:
         y = self._past.y
         refused = refusals(y)
         quantiles = np.full((horizon, y.shape[1], len(LEVELS)), np.nan)
-        if not self._networks:
+        if self._network is None:
             lacking = f"{len(y)} steps: too few to train on"
             refused = np.where(refused == "", lacking, refused)
         else:
-            series = self._series()
             with alone(0):
-                said = [ask(network, series, self._shape, horizon) for network in self._networks]
-            quantiles = np.mean(said, axis=0)
+                quantiles = ask(self._network, self._series(), self._shape, horizon)
             silent = f"nothing observed in the last {self._shape.reach} steps"
             is_silent = np.isnan(quantiles).any(axis=(0, 2))
             refused = np.where((refused == "") & is_silent, silent, refused)
@@ -104,10 +100,10 @@ class Neural:
     def save(self, folder: Path) -> None:
         """Keep settings, past and weights in a folder."""
         write(folder, self.name, {**self._settings, "fitted": self._fitted}, self._past)
-        if self._networks:
+        if self._network is not None:
             from safetensors.torch import save_file
 
-            save_file(_together(self._networks).state_dict(), folder / _WEIGHTS)
+            save_file(self._network.state_dict(), folder / _WEIGHTS)
 
     @classmethod
     def load(cls, folder: Path) -> Neural:
@@ -119,16 +115,12 @@ class Neural:
         if (folder / _WEIGHTS).exists():
             from safetensors.torch import load_file
 
-            neural._networks = [neural._new() for _ in range(settings["seeds"])]
+            neural._network = module(neural._encoder, neural._shape)
             try:
-                _together(neural._networks).load_state_dict(load_file(folder / _WEIGHTS))
+                neural._network.load_state_dict(load_file(folder / _WEIGHTS))
             except (OSError, RuntimeError) as error:
                 raise InputError(f"{folder / _WEIGHTS} does not fit: {error}") from error
         return neural
-
-    def _new(self) -> Any:
-        """A network that has learned nothing."""
-        return module(self._encoder, self._shape)
 
     def _series(self) -> Series:
         """The panel, series by series."""
@@ -137,19 +129,9 @@ class Neural:
 
     def _fit(self) -> None:
         """Train new weights on all that was seen."""
-        series, training, fitted = self._series(), Training(self._settings["steps"]), []
-        for each in range(self._settings["seeds"]):
-            seed = self._settings["seed"] + _APART * each
-            with alone(seed):
-                network = self._new()
-                if not train(network, series, self._shape, training, seed):
-                    return
-            fitted.append(network)
-        self._networks, self._fitted = fitted, len(self._past.y)
-
-
-def _together(networks: list[Any]) -> Any:
-    """Networks as one module, whose weights are in one file."""
-    from torch import nn
-
-    return nn.ModuleList(networks)
+        seed = self._settings["seed"]
+        with alone(seed):
+            network = module(self._encoder, self._shape)
+            training = training_for(self._settings["steps"], self._shape.horizon)
+            if train(network, self._series(), self._shape, training, seed):
+                self._network, self._fitted = network, len(self._past.y)

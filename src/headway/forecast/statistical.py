@@ -38,6 +38,8 @@ _SHORT_SEASON: Final = (
 )
 _LIBRARY: Final = {"prophet": ("prophet", "prophet")}  # name -> library, extra; else statsforecast
 _ORIGINS: Final = 500  # past errors that intervals are made of
+_RATES: Final = (0.9, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015)  # of smoothing, to choose from
+_FARTHEST_LOG: Final = 700.0  # whose exponential is still a number
 
 
 class Statistical:
@@ -135,13 +137,34 @@ def _theta(x: Floats, horizon: int, seasons: Sequence[int]) -> Floats:
 
 
 def _mstl(x: Floats, horizon: int, seasons: Sequence[int]) -> Floats:
-    """Exponential smoothing of what slowly changing seasons leave."""
-    from statsforecast.ets import ets_f
+    """What slowly changing seasons leave, by a level of its own for each step ahead.
 
+    In logarithms where the series was always above 0, so that its seasons grow with it.
+    """
+    if x.min() > 0:
+        found = _levelled(np.log(x), horizon, seasons)
+        return np.exp(np.clip(found, -_FARTHEST_LOG, _FARTHEST_LOG))
+    return _levelled(x, horizon, seasons)
+
+
+def _levelled(x: Floats, horizon: int, seasons: Sequence[int]) -> Floats:
+    """Quantiles (horizon, q) of seasons and, for each step, the level that was nearest by then.
+
+    Source: simple exponential smoothing as in Hyndman et al. (2008), at several rates; choosing the
+    rate by past errors at the step ahead is ours: errors of one step alone choose a level that
+    follows every jump, which is then carried through all steps.
+    """
     rest, ahead, wider = smoothed(x, seasons, horizon)
-    alpha = float(ets_f(rest[-_STEPS:], 1, model="ANN")["par"][0])
-    level = _level(rest, alpha)
-    return (level[-1] + ahead)[:, None] + wider * _spread(rest, level, horizon)
+    levels = np.stack([_level(rest, rate) for rate in _RATES])
+    found = np.full((horizon, len(LEVELS)), np.nan)
+    for h in range(1, horizon + 1):
+        if len(rest) - h < 2:
+            found[h - 1] = found[h - 2]
+            continue
+        errors = (rest[h:] - levels[:, :-h])[:, -_ORIGINS:]
+        best = int(np.abs(errors).mean(axis=1).argmin())
+        found[h - 1] = levels[best, -1] + wider * error_quantiles(errors[best][:, None])[0]
+    return ahead[:, None] + found
 
 
 def _ets(x: Floats, horizon: int, seasons: Sequence[int]) -> Floats:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _HELD: Final = 0.15  # the last share of the time, which says when to stop
 _CHECKS: Final = 12  # how often that is looked at
-_CHECKED: Final = 1000  # windows that are looked at
+_CHECKED: Final = 1000  # windows that are looked at, but not more than 8 batches
+_BATCH: Final = 128  # windows of a step; of fewer where each holds many steps to come
+_TARGETS: Final = 6144  # steps to come in a batch, at the most
+_LEAST_BATCH: Final = 24
 _SLOWER: Final = 0.15  # of the rate, in the last steps
 _COUNTS: Final = (0.05, 5.0)  # least and most that a window counts
 
@@ -29,8 +32,17 @@ class Training(NamedTuple):
     """How long and how a network is trained."""
 
     steps: int = 400
-    batch: int = 128
+    batch: int = _BATCH
     rate: float = 3e-3
+
+
+def training_for(steps: int, horizon: int) -> Training:
+    """So many steps; batches are smaller where each window holds many steps to come.
+
+    >>> training_for(400, 24).batch, training_for(400, 288).batch
+    (128, 24)
+    """
+    return Training(steps, int(np.clip(_TARGETS // horizon, _LEAST_BATCH, _BATCH)))
 
 
 def train(network: Any, series: Series, shape: Shape, training: Training, seed: int) -> bool:
@@ -48,7 +60,7 @@ def train(network: Any, series: Series, shape: Shape, training: Training, seed: 
     sizes = _sizes(series.y, shape.seasons[0])
     finish = training._replace(steps=-(-training.steps // 4))
     if len(early[0]) >= training.batch and len(held[0]):
-        chosen = rng.permutation(len(held[0]))[:_CHECKED]
+        chosen = rng.permutation(len(held[0]))[: min(_CHECKED, 8 * training.batch)]
         check = windows(*series, held[0][chosen], held[1][chosen], shape)
         checked = check, sizes[held[0][chosen]]
         _descend(network, before, shape, training, early, sizes, rng, checked)
