@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 ENOUGH: Final = 30  # outcomes an arm needs before anything is said of it
+BORROWED: Final = 100.0  # outcomes that the variance of the other arm counts for
 TUNED_AT: Final = 250.0  # outcomes at which intervals are tightest
 SPLIT_ALPHA: Final = 0.001  # chance of calling a right split wrong
 Y, X, D = range(3)  # columns of Moments
@@ -143,14 +144,23 @@ def _estimates(metric: Metric, arms: Sequence[Moments]) -> tuple[list[float], fl
         middle = (arms[0].sums[X] + arms[1].sums[X]) / (arms[0].n + arms[1].n)
         said = [float(m[Y] - theta * (m[X] - middle)) for m in means]
         rows = [np.array([1.0, -theta, 0.0])] * 2
-    variance = 0.0
-    for arm, row, spread in zip(arms, rows, spreads, strict=True):
-        own = float(row @ spread @ row)
-        if metric.kind == "share":  # as if one of each had come besides: an arm of none is not sure
-            share = (arm.sums[Y] + 1.0) / (arm.n + 2.0)
-            own = max(own, float(share * (1.0 - share))) if own <= 0 else own
-        variance += max(own, 0.0) / arm.n
-    return said, variance
+    return said, _variance(metric, arms, [r @ s @ r for r, s in zip(rows, spreads, strict=True)])
+
+
+def _variance(metric: Metric, arms: Sequence[Moments], own: Sequence[float]) -> float:
+    """Of the difference, from the variance of an outcome in each arm.
+
+    A small arm that has not met its rare outcomes yet seems surer than it is: the other arm's
+    variance counts for BORROWED outcomes of it, where that is more.
+    """
+    if metric.kind == "share":  # as if one of each had come besides: never failed is not never
+        seen = [(arm.sums[Y] + 1.0) / (arm.n + 2.0) for arm in arms]
+        own = [max(v, p * (1.0 - p)) if v <= 0 else v for v, p in zip(own, seen, strict=True)]
+    total = 0.0
+    for arm, mine, other in zip(arms, own, own[::-1], strict=True):
+        mixed = (arm.n * mine + BORROWED * other) / (arm.n + BORROWED)
+        total += max(mine, mixed, 0.0) / arm.n
+    return total
 
 
 def _explained(spreads: Sequence[Floats]) -> float:
