@@ -7,7 +7,7 @@ long as tasks like it took of their requests. Every way has one number that make
 smaller (Headway: the wait that is wanted; the others: a factor on their size); the table holds all
 of them at the same mean wait over the 12 months, found by interpolation between those tried.
 
-    Headway         `headway.plan`: expected wait over futures at most the wanted one
+    Headway         `headway.sizing`: mean wait over played windows of the past at most the wanted
     peak + 20 %     1.2 times the largest demand of an hour of last month, as if nothing waited
     last week 95 %  the 95 % quantile of last week's hourly demand, repeated (seasonal naive)
     last week       mean demand of last week, repeated (seasonal naive)
@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from headway.history import open_traces, tasks_of
-from headway.plan import DAY_S, daily_demand, look_ahead, mean_wait_s, play
+from headway.plan import DAY_S, hourly_demand, mean_wait_s
 from headway.simulate.workload import workload_from
+from headway.sizing import outcomes_of, replay, sized
 
 MONTH_S = 30 * DAY_S
-HOUR_S = 3600.0
-WANTED_S = 60.0 * np.array([2, 5, 10, 30, 60, 120, 240, 480])
+WANTED_S = 60.0 * np.array([1, 2, 5, 10, 20, 30, 60, 120, 240, 480])
 TABLE_S = 60.0 * np.array([10, 30, 60, 180])
 TRIED = np.geomspace(0.9, 5.0, 14)  # mean sizes of the other ways, times mean demand
 
@@ -42,21 +42,6 @@ def known_at(workload, ended_s, now_s):
     usual = np.median((part.runtime_s / part.requested_s)[~is_open])
     runtime_s = np.where(is_open, np.maximum(usual * part.requested_s, 1.0), part.runtime_s)
     return replace(part, runtime_s=runtime_s)
-
-
-def hourly_demand(part, start_s, end_s):
-    """Mean processors in use in each hour if nothing waited."""
-    hours = int((end_s - start_s) // HOUR_S)
-    edges = start_s + HOUR_S * np.arange(hours + 1)
-    held = np.zeros(hours + 1)
-    for times, sign in ((part.submit_s, 1.0), (part.submit_s + part.runtime_s, -1.0)):
-        order = np.argsort(times, kind="stable")
-        t, procs = times[order], part.procs[order]
-        before = np.searchsorted(t, edges)
-        count = np.r_[0.0, np.cumsum(procs)]
-        moment = np.r_[0.0, np.cumsum(procs * t)]
-        held += sign * (edges * count[before] - moment[before])
-    return np.diff(held) / HOUR_S
 
 
 class Months:
@@ -115,12 +100,11 @@ def main():
     months = Months(workload, firsts)
     plain = {"peak + 20 %": [], "last week 95 %": [], "last week": [], "last month": []}
     mean_wait_s(months.parts[0], workload.total_procs)  # so that it is compiled
-    waits, began = [], time.process_time()
+    plans, began = [], time.process_time()
     for now_s in firsts:
         known = known_at(workload, ended, now_s)
-        outlook = look_ahead(daily_demand(known, now_s), 30)
-        waits.append(play(known, now_s, outlook, progress=lambda what, share: None))
-        hours = hourly_demand(known, now_s - MONTH_S, now_s)
+        plans.append(replay(known, now_s, 30, policy="fcfs", progress=lambda what, share: None))
+        hours = hourly_demand(known, now_s - MONTH_S, 720)
         plain["peak + 20 %"].append(1.2 * hours.max())
         plain["last week 95 %"].append(np.quantile(hours[-168:], 0.95))
         plain["last week"].append(hours[-168:].mean())
@@ -128,11 +112,12 @@ def main():
         sys.stderr.write(".")
         sys.stderr.flush()
     print(f"{time.process_time() - began:.0f} CPU s for {count} plans")
-    ways = {"Headway": [], "Headway, 70 % of futures": []}
+    ways = {"Headway": [], "Headway, 70 % of windows": []}
     for wanted_s in WANTED_S:
+        waits = [sized(plan, wanted_s).waits for plan in plans]
         ways["Headway"].append(months.mean([w.size_for(wanted_s) for w in waits]))
         careful = [w.size_for(wanted_s, 0.7) for w in waits]
-        ways["Headway, 70 % of futures"].append(months.mean(careful))
+        ways["Headway, 70 % of windows"].append(months.mean(careful))
     demand = float(np.mean(plain["last month"]))
     for name, sizes in (plain | {"constant": [demand] * count}).items():
         scaled = np.outer(TRIED * demand / np.mean(sizes), sizes).round().astype(int)
@@ -149,6 +134,10 @@ def main():
         said(name, months.mean([round(size) for size in sizes]))
     for wanted_s, point in zip(WANTED_S, ways["Headway"], strict=True):
         said(f"Headway, {wanted_s / 60:.0f} min wanted", point)
+        came = outcomes_of(plans[0], wanted_s, None)
+        came_s = came[:, 0] @ came[:, 1] / max(came[:, 1].sum(), 1.0)
+        made_by = sized(plans[-1], wanted_s).made_by
+        print(f"  {len(came)} plans before: {came_s / 60:.1f} min; the last by {made_by}")
 
 
 def said(name, point):

@@ -12,7 +12,7 @@ LAYERS = [
     ["observe", "store", "features", "predict", "forecast", "anomaly", "schedule", "guard"],
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
-    ["engine", "cycle", "executor", "optimize", "tuning", "training", "forecasting"],
+    ["engine", "cycle", "executor", "optimize", "tuning", "training", "forecasting", "sizing"],
     ["configuration", "tradeoffs", "clusters", "capacity"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],

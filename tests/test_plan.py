@@ -1,10 +1,18 @@
-"""A plan plays the past, made as dense as what may come, and names a size whose wait is wanted."""
+"""A plan knows demand, waits on a machine, and steps from one size to another."""
 
 import numpy as np
 import pytest
 
-from headway.errors import ConfigError, NotEnoughData
-from headway.plan import DAY_S, Waits, daily_demand, look_ahead, mean_wait_s, play, steps_of
+from headway.errors import ConfigError
+from headway.plan import (
+    DAY_S,
+    Waits,
+    daily_demand,
+    hourly_demand,
+    look_ahead,
+    mean_wait_s,
+    steps_of,
+)
 from headway.simulate.workload import Workload
 
 
@@ -34,37 +42,18 @@ def test_demand_is_work_by_day_of_submission():
     assert demand.sum() == pytest.approx(work / DAY_S)
 
 
-def test_waits_fall_with_the_size_and_larger_sums_wait_longer():
-    known, end_s = workload(120), 120 * DAY_S
-    outlook = look_ahead(daily_demand(known, end_s), 14)
-    waits = play(known, end_s, outlook, sizes=[4, 6, 8], progress=silent)
-    assert waits.expected()[0] > waits.expected()[1] > waits.expected()[2]
-    assert (np.diff(waits.wait_s[0, : len(outlook.sums)]) >= 0.0).all()
+def test_what_keeps_running_is_in_use_in_every_hour():
+    one = Workload(
+        submit_s=np.array([1800.0]), runtime_s=np.array([7200.0]), requested_s=np.array([7200.0]),
+        procs=np.array([4]), rows=np.arange(1), total_procs=4,
+    )  # fmt: skip
+    assert hourly_demand(one, 0.0, 4).tolist() == [2.0, 4.0, 2.0, 0.0]
 
 
-def test_a_sum_is_said_by_the_ways_that_were_right_before():
-    rng = np.random.default_rng(1)
-    level = 100.0 * np.exp(rng.normal(0.0, 0.5, 300))
-    steady, still = look_ahead(level, 14), look_ahead(np.full(300, 7.0), 14)
-    assert "mean of 300 days" in steady.sums_by
-    assert steady.sums[0] < 14 * level.mean() < steady.sums[-1]
-    assert still.sums == pytest.approx(np.full(5, 98.0))
-
-
-def test_demand_that_rises_is_not_said_by_the_mean_of_all():
-    found = look_ahead(np.linspace(10.0, 200.0, 200), 14)
-    assert "mean of 200 days" not in found.sums_by
-    assert found.sums[2] == pytest.approx(14 * 207.0, rel=0.1)
-
-
-def test_a_short_history_is_refused_with_what_it_needs():
-    with pytest.raises(NotEnoughData, match="needs 63 days of history, got 30"):
-        look_ahead(np.ones(30), 14)
-
-
-def test_denser_arrivals_wait_longer():
-    known = workload(30)
-    assert mean_wait_s(known, 8, denser=2.0) > mean_wait_s(known, 8, denser=1.0)
+def test_demand_ahead_is_forecast_by_day():
+    outlook = look_ahead(np.tile([10.0, 20.0, 30.0, 40.0, 50.0, 5.0, 5.0], 30), 14)
+    assert outlook.days.value.shape == (14, 1)
+    assert outlook.days.value[:7, 0] == pytest.approx(outlook.past[:7], abs=5.0)
 
 
 def test_a_task_wider_than_the_machine_takes_all_of_it_for_longer():
@@ -79,22 +68,15 @@ def test_a_task_wider_than_the_machine_takes_all_of_it_for_longer():
 
 
 def test_a_size_is_enough_only_if_all_larger_ones_are():
-    waits = Waits(np.array([10, 20, 30, 40]), np.array([[90.0], [10.0], [50.0], [10.0]]))
-    assert waits.size_for(90.0) == 10
-    assert waits.size_for(5.0) == 40
-    assert 30 < waits.size_for(20.0) < 40
+    wait_s = np.array([[90.0], [10.0], [50.0], [10.0]])
+    waits = Waits(np.array([10, 20, 30, 40]), wait_s, np.array([1]))
+    assert [waits.size_for(wait) for wait in (90.0, 5.0, 20.0)] == [10, 40, 40]
 
 
-def test_a_size_lies_between_those_tried_by_the_logs_of_waits():
-    waits = Waits(np.array([100, 400]), np.array([[1000.0], [10.0]]))
-    assert waits.size_for(100.0) == 200
-
-
-def test_more_sizes_join_in_order():
-    some = Waits(np.array([1, 3]), np.array([[9.0], [1.0]]))
-    both = some.and_more(Waits(np.array([2, 3]), np.array([[5.0], [1.0]])))
-    assert both.sizes.tolist() == [1, 2, 3]
-    assert both.wait_s[:, 0].tolist() == [9.0, 5.0, 1.0]
+def test_waits_are_expected_by_tasks_and_kept_to_by_windows():
+    waits = Waits(np.array([1]), np.array([[10.0, 20.0, 90.0]]), np.array([1, 1, 2]))
+    assert waits.expected().tolist() == [52.5]
+    assert waits.at(0.5).tolist() == [20.0]
 
 
 def test_capacity_rises_at_once_and_falls_slowly():

@@ -10,9 +10,10 @@ from headway.errors import ConfigError, NotEnoughData
 from headway.forecast import LEVELS
 from headway.forecasting import iso
 from headway.history import tasks_of
-from headway.plan import DAY_S, WEEK, Waits, daily_demand, look_ahead, play, steps_of
+from headway.plan import DAY_S, LEAST_S, WEEK, daily_demand, look_ahead, steps_of
 from headway.schedule.rules import rule_named
 from headway.simulate.workload import workload_from
+from headway.sizing import outcomes_of, replay, sized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from headway.history import Progress
     from headway.observe.trace import Trace
     from headway.plan import Outlook
-    from headway.simulate.workload import Workload
+    from headway.sizing import Replay, Sizing
 
     Floats = NDArray[np.float64]
 
-BETWEEN: Final = 5  # sizes that are tried more on each side of the one that is named
-DOUBLED: Final = 3  # times that the largest size is, where waits are too long on it
+NAMED: Final = 20  # sizes that the document holds, beside the one needed and the one there is
+ABOUT: Final = 2.5  # times the one needed, that they reach up and down
 SHOWN: Final = 4  # horizons of the past that the document holds
 BOUNDS: Final = {"low_95": 0.025, "low_80": 0.1, "high_80": 0.9, "high_95": 0.975}
 
@@ -57,43 +58,17 @@ def plan_history(
         )
     workload = workload_from(tasks, facts[0].zero_s, int(facts[0].total_cpus))
     end_s = float(workload.submit_s[-1])
+    known = replay(workload, end_s, horizon_days, policy=policy, progress=progress)
     outlook = look_ahead(daily_demand(workload, end_s), horizon_days)
-    waits = tried(workload, end_s, outlook, wait_s, level, policy, progress)
     first_s = facts[0].zero_s + float(workload.submit_s[0])
     said = {"history": trace.path.name, "tasks": len(workload), "policy": policy}
     asked = {"wait_s": wait_s, "level": level, "price_core_hour": price_core_hour}
-    return said | asked | plan(outlook, waits, workload.total_procs, first_s, **asked)
-
-
-def tried(
-    workload: Workload, end_s: float, outlook: Outlook, wait_s: float, level: float, policy: str,
-    progress: Progress,
-) -> Waits:  # fmt: skip
-    """Waits on machines of many sizes, more of them about the one that is needed."""
-    coarse = play(workload, end_s, outlook, policy=policy, progress=progress)
-    for _ in range(DOUBLED):
-        if coarse.at(level)[-1] <= wait_s:
-            break
-        more = np.geomspace(1.25, 2.0, 4) * coarse.sizes[-1]
-        sizes = np.ceil(more).astype(np.int64).tolist()
-        coarse = coarse.and_more(
-            play(workload, end_s, outlook, policy=policy, sizes=sizes, progress=progress)
-        )
-    at = int(np.searchsorted(coarse.sizes, coarse.size_for(wait_s, level)))
-    low, high = coarse.sizes[max(at - 1, 0)], coarse.sizes[min(at + 1, len(coarse.sizes) - 1)]
-    sizes = np.unique(np.linspace(low, high, 2 * BETWEEN + 1).round().astype(np.int64))
-    waits = coarse.and_more(
-        play(workload, end_s, outlook, policy=policy, sizes=sizes.tolist(), progress=progress)
-    )
-    named = [waits.size_for(wait_s, level)]
-    return waits.and_more(
-        play(workload, end_s, outlook, policy=policy, sizes=named, progress=progress)
-    )
+    return said | asked | plan(outlook, known, workload.total_procs, first_s, **asked)
 
 
 def plan(
     outlook: Outlook,
-    waits: Waits,
+    known: Replay,
     procs: int,
     first_s: float,
     *,
@@ -103,19 +78,12 @@ def plan(
 ) -> dict[str, Any]:
     """What is needed, by when and at what cost; first_s: epoch of the first day of the past."""
     days, horizon_days = len(outlook.past), len(outlook.days.value)
-    needed = waits.size_for(wait_s, level)
-    expected, careful = waits.expected(), waits.at(level)
+    sizing = sized(known, wait_s)
+    needed = sizing.waits.size_for(wait_s, level)
     load = ahead_means(outlook.days.quantiles[:, 0, _nearest(level)])
     capacity = np.ceil(steps_of(needed * load / max(float(load.max()), 1e-9), float(procs)) - 1e-9)
     day_price = 24.0 * price_core_hour
-    rows = [
-        {
-            "procs": int(size), "expected_wait_s": float(expected[i]),
-            "wait_s_at_level": float(careful[i]),
-            "cost": float(size) * horizon_days * day_price,
-        }
-        for i, size in enumerate(waits.sizes)
-    ]  # fmt: skip
+    rows = size_rows(sizing, needed, procs, level, horizon_days * day_price)
     by_size = {row["procs"]: row for row in rows}
     shown = range(max(days - SHOWN * horizon_days, 0), days)
     return {
@@ -124,22 +92,56 @@ def plan(
         "from": iso(first_s + days * DAY_S),
         "procs": procs,
         "needed_procs": needed,
-        "is_enough": bool(by_size[needed]["wait_s_at_level"] <= max(wait_s, 1.0)),
+        "is_enough": by_size[needed]["wait_s_at_level"] <= max(wait_s, LEAST_S),
         "add_procs": needed - procs,
         "add_by_day": _first(capacity > procs),
         "full_after_days": _first(load > procs),
         "now": by_size[procs],
         "needed": by_size[needed],
         "cost_of_steps": float(capacity.sum()) * day_price,
-        "forecast_error": float(np.exp(np.std(outlook.errors)) - 1.0),
-        "origins": len(outlook.errors),
-        "futures": waits.wait_s.shape[1],
+        "windows": len(known.tasks),
+        "tested": tested_plans(known, wait_s, level),
         "made_by": str(outlook.days.made_by[0]),
-        "sums_by": outlook.sums_by,
+        "sized_by": sizing.made_by,
         "past": [{"at": iso(first_s + i * DAY_S), "value": float(outlook.past[i])} for i in shown],
         "demand": fan(outlook, first_s + days * DAY_S),
         "capacity": capacity.tolist(),
         "sizes": rows,
+    }
+
+
+def size_rows(
+    sizing: Sizing, needed: int, procs: int, level: float, price: float
+) -> list[dict[str, Any]]:
+    """Waits and costs of the size needed, of the one there is and of some about both.
+
+    price: of a processor over the horizon.
+    """
+    about = np.geomspace(needed / ABOUT, needed * ABOUT, NAMED).round()
+    sizes = np.unique(np.append(about, [needed, procs]).astype(np.int64))
+    waits = sizing.on(sizes[sizes > 0])
+    expected, careful = waits.expected(), waits.at(level)
+    return [
+        {
+            "procs": int(size), "expected_wait_s": float(expected[i]),
+            "wait_s_at_level": float(careful[i]), "cost": float(size) * price,
+        }
+        for i, size in enumerate(waits.sizes)
+    ]  # fmt: skip
+
+
+def tested_plans(known: Replay, wait_s: float, level: float) -> dict[str, Any]:
+    """What came of plans made in the past from what was known then: how many there were, in what
+    share the wait was kept to, the mean wait over all tasks and the one in nine of ten windows.
+    """
+    came = outcomes_of(known, wait_s, level)
+    if not len(came):
+        return {"plans": 0, "kept_share": None, "wait_s": None, "high_wait_s": None}
+    return {
+        "plans": len(came),
+        "kept_share": float((came[:, 0] <= max(wait_s, LEAST_S)).mean()),
+        "wait_s": float(came[:, 0] @ came[:, 1] / came[:, 1].sum()),
+        "high_wait_s": float(np.quantile(came[:, 0], 0.9)),
     }
 
 

@@ -23,8 +23,9 @@ DOCUMENT = {
     "days": 90, "horizon_days": 3, "from": "2026-01-10T00:00:00Z", "procs": 100,
     "needed_procs": 180, "is_enough": True, "add_procs": 80, "add_by_day": 2,
     "full_after_days": 3, "now": size(100, 720.0), "needed": size(180, 400.0),
-    "cost_of_steps": 15000.0, "forecast_error": 0.25, "origins": 12, "futures": 50,
-    "made_by": "theta 0.70+naive 0.30", "sums_by": "mean of 90 days 1.00",
+    "cost_of_steps": 15000.0, "windows": 16,
+    "tested": {"plans": 12, "kept_share": 0.75, "wait_s": 900.0, "high_wait_s": 1800.0},
+    "made_by": "theta 0.70+naive 0.30", "sized_by": "mean of all 1.00",
     "currency": "EUR", "report": "report/index.html",
     "past": [{"at": f"2026-01-0{day}T00:00:00Z", "value": 50.0 + day} for day in range(1, 10)],
     "demand": [
@@ -56,9 +57,10 @@ def test_the_headline_says_how_many_by_when_and_for_what():
 def test_what_it_rests_on_is_told():
     said = " ".join(told(DOCUMENT))
     for words in ("18,000 EUR", "15,000 EUR", "12.0 min", "passes the machine there is on day 3",
-                  "theta 0.70+naive 0.30", "mean of 90 days 1.00", "25.0%",
-                  "12 past origins", "of its days by"):  # fmt: skip
+                  "theta 0.70+naive 0.30", "sized by mean of all 1.00", "16 windows",
+                  "12 plans made so", "in 75.0%", "15.0 min", "at most 30.0 min"):  # fmt: skip
         assert words in said
+    assert "too short to say" in told(DOCUMENT | {"tested": {"plans": 0}})[-1]
 
 
 def test_the_screen_holds_the_size_advised_and_the_one_there_is():

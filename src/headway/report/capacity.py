@@ -118,17 +118,27 @@ def told(document: dict[str, Any]) -> list[str]:
         + ("stays below the machine there is." if day is None
            else f"passes the machine there is on day {day:.0f}.")
     )  # fmt: skip
-    error = known(document.get("forecast_error"))
     found.append(
-        f"Rests on {things(document.get('days'), 'day')} of history and"
-        f" {count(document.get('futures'))} futures played in order of"
-        f" {policy_name(document.get('policy'))}; demand of the whole horizon was forecast by"
-        f" {clean(document.get('sums_by'), 200)}, off by"
-        f" {'?' if error is None else share(error)} (one standard deviation) at"
-        f" {count(document.get('origins'))} past origins; of its days by"
-        f" {clean(document.get('made_by'), 120)}."
+        f"Rests on {things(document.get('days'), 'day')} of history, of which"
+        f" {count(document.get('windows'))} windows were played in order of"
+        f" {policy_name(document.get('policy'))}; sized by {clean(document.get('sized_by'), 300)};"
+        f" demand of its days was forecast by {clean(document.get('made_by'), 120)}."
     )
+    found.append(outcomes_told(document))
     return found
+
+
+def outcomes_told(document: dict[str, Any]) -> str:
+    """What came of plans that would have been made in the past."""
+    tested = part(document, "tested")
+    plans, kept = known(tested.get("plans")), known(tested.get("kept_share"))
+    if not plans or kept is None:
+        return "The history is too short to say what would have come of such plans."
+    return (
+        f"{things(plans, 'plan')} made so in the past from what was known then kept to the wait in"
+        f" {share(kept)}; the mean wait of all tasks was {_time(tested.get('wait_s'))}, and that of"
+        f" nine plans in ten at most {_time(tested.get('high_wait_s'))}."
+    )
 
 
 def demand_drawn(document: dict[str, Any]) -> Html:
