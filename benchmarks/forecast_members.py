@@ -1,22 +1,29 @@
 """How good is each forecaster alone: on the load of clusters, on M4-hourly, and how fast?
 
-python benchmarks/forecast_members.py DATA load|m4|speed [MEMBER ...]
+python benchmarks/forecast_members.py DATA load|m4|speed|door [MEMBER ...]
 
 load: 64 hourly series, 24 hours ahead, origins in the last 30 % of each (load_series.py); m4: 414
-series, 48 hours ahead, the official split; speed: 500 made series of 90 days.
+series, 48 hours ahead, the official split; speed: 500 made series of 90 days; door: the same
+through what `headway forecast` calls, in two processes: `auto`, `once` (the same members with no
+past origin to weigh them by) or `all`.
 """
 
 import csv
 import gzip
 import os
+import resource
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import numpy as np
 
 from headway.forecast import LEVELS, forecaster
+from headway.forecasting import members_of
+from headway.protocols import Panel
 from headway.stats import interval_coverage, mase, smape, weighted_quantile_loss
+from headway.verify.backtest import foretell, play_all
 from load_series import HORIZON, load_panel, origins
 
 LEVEL = np.array(LEVELS)
@@ -97,24 +104,61 @@ def row(name, scaled, loss, came, quantiles, began):
     )
 
 
-def on_speed(name, _):
-    """CPU seconds of the first forecast for 500 series of 90 days."""
+def made_panel():
+    """500 made series of 90 days by the hour."""
     rng = np.random.default_rng(0)
     t = np.arange(24 * 90)[:, None]
     wave = 10 * np.sin(2 * np.pi * (t + rng.integers(0, 24, 500)) / 24)
     week = 5 * (t // 24 % 7 < 5)
     y = 50 + wave + week + np.cumsum(rng.normal(0, 0.2, (len(t), 500)), 0) + rng.normal(0, 3, 500)
-    member = forecaster(name, (24, 168))
+    names = tuple(f"series {i}" for i in range(500))
+    return Panel(names, HOUR_S * np.arange(len(t)), y, HOUR_S, (24, 168))
+
+
+def on_speed(name, _):
+    """CPU seconds of the first forecast for 500 series of 90 days."""
+    panel = made_panel()
+    member = forecaster(name, panel.seasons)
     began = cpu_s()
-    member.learn(HOUR_S * np.arange(len(t)), y)
+    member.learn(panel.at_s, panel.y)
     estimate = member.forecast(HORIZON)
     assert (estimate.refused == "").all()
     return f"| {name} | {cpu_s() - began:.1f} |"
 
 
+def on_door(name, _):
+    """Seconds and memory of a forecast for 500 series of 90 days, as a user asks for it."""
+    panel = made_panel()
+    members = members_of(["all" if name == "all" else "auto"])
+    began, began_s = cpu_s(), time.perf_counter()
+    if name == "once":
+        cuts = [len(panel.at_s)]
+        found = play_all(panel, members, HORIZON, cuts, seed=0, workers=2, progress=told)
+        cpu = {one: round(played.cpu_s, 1) for one, played in found.items()}
+    else:
+        estimate = foretell(panel, members, HORIZON, progress=told)
+        assert (estimate.refused == "").all()
+        cpu = {}
+    own, child = (
+        resource.getrusage(who).ru_maxrss / 2**20
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return (
+        f"| {name}: {', '.join(members)} | {time.perf_counter() - began_s:.0f} s | CPU"
+        f" {cpu_s() - began:.0f} s | {own:.2f} GB and at most {child:.2f} GB a process | load"
+        f" {os.getloadavg()[0]:.0f} | {cpu}"
+    )
+
+
+def told(what, share):
+    """Say how far it is."""
+    print(what, f"{share:.0%}", file=sys.stderr, flush=True)
+
+
 if __name__ == "__main__":
     folder, what, *names = sys.argv[1:]
     warnings.simplefilter("error")
-    play = {"load": on_load, "m4": on_m4, "speed": on_speed}[what]
-    for name in names or (FAST if what == "speed" else ALL):
+    play = {"load": on_load, "m4": on_m4, "speed": on_speed, "door": on_door}[what]
+    usual = {"speed": FAST, "door": ("once", "auto")}.get(what, ALL)
+    for name in names or usual:
         print(play(name, folder), flush=True)
