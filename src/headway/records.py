@@ -124,7 +124,7 @@ class Decision:
     cluster: str
     id: str
     attempt: int = 1
-    action: str  # start | size | hold
+    action: str  # start | size | hold | release | cancel | requeue; of a node: drain | resume
     cpus: float | None = None
     memory_bytes: int | None = None
     limit_s: float | None = None
@@ -174,7 +174,7 @@ class Alert:
     cluster: str
     about: str  # series | task | node | user | workflow | queue | model
     subject: str  # which one: the name of the series, the id of the task, ...
-    kind: str  # what is strange: series, stuck, overrun, oversized, slow_node, failing, leak, drift
+    kind: str  # series, stuck, overrun, oversized, out_of_memory, slow_node, failing, leak, drift
     since_s: float  # when it began, as far as is known
     ended_s: float | None = None  # None = still on
     severity: str = "warning"  # info | warning | critical
@@ -186,6 +186,27 @@ class Alert:
     causes: tuple[str, ...] = ()  # the likeliest first
     advice: str = ""  # what would be done about it
     made_by: str = ""  # the detector and its version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What was done about an alert, or would be: one record for each state that it came into."""
+
+    action_id: str
+    alert_id: str
+    at_s: float  # when it came into this state
+    cluster: str
+    kind: str  # of the alert
+    mode: str  # observe | propose | act
+    action: str  # retry_with_memory, requeue, drain, hold, roll_back, ask_capacity, webhook, ..
+    about: str  # task | node | user | workflow | queue | model | series
+    subject: str
+    state: str  # proposed | approved | done | undone | refused | failed
+    reason: str = ""  # in words: what was done, or why not
+    rule: str = ""  # that asked for it
+    expires_s: float | None = None  # a proposal is void, or what was done is undone, from then on
+    expected_gain: float | None = None  # as a simulation said before, in core-seconds
+    made_by: str = ""  # the ranking, or the person who approved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +263,7 @@ KINDS: Final[dict[str, type]] = {
     "outcome": Outcome,
     "feedback": Feedback,
     "alert": Alert,
+    "action": Action,
     "quarantine": Quarantined,
 }
 """The kinds a Store keeps."""
@@ -255,6 +277,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "outcome": ("decision_id", "id", "attempt"),
     "feedback": ("decision_id", "user", "at_s"),
     "alert": ("alert_id",),
+    "action": ("action_id", "at_s", "state"),
     "quarantine": ("source", "line", "reason", "text"),
 }
 """What tells two records of a kind apart; a later record of a known key replaces it."""

@@ -320,3 +320,58 @@ def test_wrong_settings_are_refused_with_the_value():
 def test_the_machine_has_processors_and_memory():
     assert available_cpus() >= 1
     assert available_memory_bytes() > 0
+
+
+def decide(name, action, **decided):
+    return Decision(
+        decision_id=name, at_s=time.time(), cluster="local", id=name, action=action, **decided
+    )
+
+
+def test_a_task_that_failed_for_memory_is_requeued_with_more_and_completes():
+    with LocalPool(workers=1, memory_bytes=500 * MB, is_memory_enforced=True) as pool:
+        small = {"memory_requested_bytes": 100 * MB}
+        assert ended(pool.submit(task("big", **small), Call(touch, (300,)))).error is not None
+        with pytest.raises(ClusterError, match="more than the pool"):
+            pool.apply(decide("big", "requeue", memory_bytes=600 * MB))
+        pool.apply(decide("big", "requeue", memory_bytes=450 * MB))
+        again = ended(pool.latest("big"))
+        assert (again.value, again.task.attempt) == (300 * MB, 2)
+        assert again.task.memory_requested_bytes == 450 * MB
+        with pytest.raises(ClusterError, match="neither runs nor has failed"):
+            pool.apply(decide("big", "requeue"))
+
+
+def wait_the_first_time(path, mark):
+    if not Path(mark).exists():
+        Path(mark).touch()
+        report_and_wait(path)
+    return "done"
+
+
+def test_a_running_task_is_requeued_and_its_future_waits_for_the_next_attempt(pids, tmp_path):
+    with LocalPool(workers=1) as pool:
+        call = Call(wait_the_first_time, (pids.name, str(tmp_path / "mark")))
+        future = pool.submit(task("hangs"), call)
+        gone = pids.readline()
+        pool.apply(decide("hangs", "requeue"))
+        assert ended(future).value == "done"
+        assert_gone(int(pid) for pid in gone.split())
+        ends = [e.task for e in pool.events("").events if e.kind == "ended"]
+        assert [(t.attempt, t.state) for t in ends] == [(1, "cancelled"), (2, "completed")]
+
+
+def test_a_held_task_waits_until_it_is_released_and_nodes_are_not_drained(pids):
+    with LocalPool(workers=1) as pool:
+        running = pool.submit(task("runs"), Call(report_and_wait, (pids.name,)))
+        held, other = (pool.submit(task(n), Call(os.getpid)) for n in ("held", "other"))
+        pids.readline()
+        pool.apply(decide("held", "hold"))
+        pool.apply(decide("runs", "cancel"))
+        assert ended(running).task.state == "cancelled"
+        ended(other)
+        assert not held.done()
+        pool.apply(decide("held", "release"))
+        ended(held)
+        with pytest.raises(ClusterError, match="no nodes"):
+            pool.apply(decide("n1", "drain"))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -119,3 +121,44 @@ def test_a_task_without_an_end_or_too_wide_cannot_be_replayed():
         SimulatedCluster("now", [Task(cluster="then", id="0", submitted_s=0.0)], 4.0)
     with pytest.raises(ConfigError, match=r"takes 5.0 of 4.0"):
         SimulatedCluster("now", [task(0, 0.0, 1.0, 5.0)], 4.0)
+
+
+def decide(number, action, **known):
+    return Decision(
+        decision_id="d", at_s=0.0, cluster="now", id=str(number), action=action, **known
+    )
+
+
+def test_a_requeued_task_is_cancelled_frees_its_processors_and_runs_as_it_will_the_next_time():
+    def again(truth):
+        return replace(truth, ended_s=truth.started_s + 3.0, state="completed")
+
+    cluster = SimulatedCluster("now", [task(0, 0.0, 100.0, 4.0)], 4.0, again)
+    cluster.apply(start(0))
+    cluster.advance(10.0)
+    cluster.apply(decide(0, "requeue", memory_bytes=9))
+    (waiting,) = cluster.state().queued
+    assert (waiting.attempt, waiting.memory_requested_bytes, cluster.free_cpus) == (2, 9, 4.0)
+    cluster.apply(start(0, attempt=2))
+    cluster.advance(20.0)
+    ends = [(e.at_s, e.task.attempt, e.task.state) for e in cluster.events("").events[1:]
+            if e.kind == "ended"]  # fmt: skip
+    assert ends == [(10.0, 1, "cancelled"), (13.0, 2, "completed")]
+    assert cluster.next_event_s() is None
+
+
+def test_a_cancelled_task_is_gone():
+    cluster = SimulatedCluster("now", [task(0, 0.0, 100.0, 4.0)], 4.0)
+    cluster.apply(decide(0, "cancel"))
+    assert (cluster.state().queued, cluster.next_event_s()) == ((), None)
+    with pytest.raises(ClusterError, match="is not on"):
+        cluster.apply(decide(0, "cancel"))
+
+
+def test_drained_processors_take_no_task_until_they_are_back():
+    cluster = SimulatedCluster("now", [task(0, 0.0, 5.0, 4.0)], 4.0)
+    cluster.apply(decide("n1", "drain", cpus=2.0))
+    with pytest.raises(ClusterError, match="2.0 are free"):
+        cluster.apply(start(0))
+    cluster.apply(decide("n1", "resume", cpus=2.0))
+    cluster.apply(start(0))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 KEPT_EVENTS = 100_000
 """A reader that falls further behind than this has lost events and is told so."""
+KEPT_FAILED = 100
+"""Latest tasks that did not complete, which can be queued again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class _Attempt:
     future: Future[Ended]
     memory_bytes: int | None
     is_held: bool
+    is_requeued: bool = False  # it is being killed, to wait again
 
 
 class LocalPool:
@@ -88,6 +91,7 @@ class LocalPool:
         self._lock = threading.RLock()
         self._queued: OrderedDict[str, _Attempt] = OrderedDict()
         self._running: dict[str, _Attempt] = {}
+        self._failed: OrderedDict[str, _Attempt] = OrderedDict()
         self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._n_events = 0
         self._broken = ""
@@ -134,6 +138,7 @@ class LocalPool:
                 self._start_first_come()
                 self._leave_if_done()
             elif task_id in self._running:
+                self._running[task_id].is_requeued = False
                 self._staff.kill(task_id)
                 return True
         if attempt is None:
@@ -168,25 +173,31 @@ class LocalPool:
             )
 
     def apply(self, decision: Decision) -> None:
-        """start: run now, with the memory and limit decided; size: change them; hold: not yet."""
+        """Carry out what was decided of one task.
+
+        start: run now, with the memory and limit decided; size: change them; hold: not yet;
+        release: hold no more; cancel: take back or kill; requeue: run again as the next attempt,
+        killing it if it runs, with other memory and limit where they are given.
+        """
         with self._lock:
-            attempt = self._queued.get(decision.id)
-            if attempt is None:
-                raise ClusterError(f"task {decision.id} is not queued in {self.cluster}")
-            if decision.memory_bytes is not None:
-                attempt.memory_bytes = decision.memory_bytes
-            if decision.limit_s is not None:
-                attempt.job.limit_s = decision.limit_s
-            if decision.action == "hold":
-                attempt.is_held = True
-            elif decision.action == "start":
-                if not self._fits(attempt):
-                    raise ClusterError(
-                        f"task {decision.id} needs a worker and {attempt.memory_bytes} bytes; free "
-                        f"are {self.workers - len(self._running)} and {self._free_memory_bytes()}"
-                    )
-                self._start(attempt)
-            self._start_first_come()
+            if decision.action == "cancel":
+                if not self.cancel(decision.id):
+                    raise ClusterError(f"task {decision.id} is not in {self.cluster}")
+            elif decision.action == "requeue":
+                self._requeue(decision)
+            elif decision.action in ("start", "size", "hold", "release"):
+                self._decide(decision)
+                self._start_first_come()
+            else:
+                raise ClusterError(f"{self.cluster} has no nodes to {decision.action}")
+
+    def latest(self, task_id: str) -> Future[Ended] | None:
+        """The future of a task's latest attempt, where it waits, runs or did not complete."""
+        with self._lock:
+            for attempts in (self._queued, self._running, self._failed):
+                if task_id in attempts:
+                    return attempts[task_id].future
+        return None
 
     def close(self, *, is_waiting: bool = True, is_killing: bool = False) -> None:
         """Take no more tasks and end the workers, once all is done or (is_killing) at once."""
@@ -207,6 +218,53 @@ class LocalPool:
         self.close(is_killing=is_interrupted)
 
     # The lock is held in all of the following but _hear, which takes it.
+
+    def _decide(self, decision: Decision) -> None:
+        """Start, size, hold or release a task that waits."""
+        attempt = self._queued.get(decision.id)
+        if attempt is None:
+            raise ClusterError(f"task {decision.id} is not queued in {self.cluster}")
+        _resize(attempt, decision)
+        if decision.action == "hold":
+            attempt.is_held = True
+        elif decision.action == "release":
+            attempt.is_held = False
+        elif decision.action == "start":
+            if not self._fits(attempt):
+                raise ClusterError(
+                    f"task {decision.id} needs a worker and {attempt.memory_bytes} bytes; free "
+                    f"are {self.workers - len(self._running)} and {self._free_memory_bytes()}"
+                )
+            self._start(attempt)
+
+    def _requeue(self, decision: Decision) -> None:
+        """Queue a task again: one that runs once it is killed, one that did not complete now."""
+        asked, running = decision.memory_bytes or 0, self._running.get(decision.id)
+        if self.memory_bytes is not None and asked > self.memory_bytes:
+            raise ClusterError(f"{asked} bytes are more than the pool's {self.memory_bytes}")
+        if running is not None:
+            _resize(running, decision)
+            running.is_requeued = True
+            self._staff.kill(decision.id)
+            return
+        failed = self._failed.pop(decision.id, None)
+        if failed is None or self._is_closing or self._broken:
+            raise ClusterError(f"task {decision.id} neither runs nor has failed in {self.cluster}")
+        _resize(failed, decision)
+        self._queue_again(failed, Future())
+
+    def _queue_again(self, attempt: _Attempt, future: Future[Ended]) -> None:
+        """The next attempt of a task waits, behind what waits already."""
+        task = replace(
+            attempt.task, attempt=attempt.task.attempt + 1, state="pending", started_s=None,
+            submitted_s=time.time(), cpus_allocated=None,
+            memory_requested_bytes=attempt.memory_bytes,
+        )  # fmt: skip
+        job = Job(task.id, attempt.job.call, limit_s=attempt.job.limit_s)
+        again = _Attempt(task, job, future, attempt.memory_bytes, is_held=self._is_held)
+        self._queued[task.id] = again
+        self._note("submitted", task.submitted_s, task)
+        self._start_first_come()
 
     def _free_memory_bytes(self) -> int | None:
         if self.memory_bytes is None:
@@ -259,12 +317,28 @@ class LocalPool:
                 self._queued.clear()
             for task in [ended.task, *(replace(a.task, state="unknown") for a in left)]:
                 self._note("ended", task.ended_s or time.time(), task)
+            is_done = ended.task.state == "completed"  # before the kill came
+            if attempt.is_requeued and not (is_done or self._broken or self._is_closing):
+                self._queue_again(attempt, attempt.future)
+                return
+            if not is_done:
+                self._failed[task_id] = attempt
+                if len(self._failed) > KEPT_FAILED:
+                    self._failed.popitem(last=False)
             if not self._broken:
                 self._start_first_come()
             self._leave_if_done()
         attempt.future.set_result(ended)
         for other in left:
             other.future.set_result(replace(ended, task=replace(other.task, state="unknown")))
+
+
+def _resize(attempt: _Attempt, decision: Decision) -> None:
+    """Give a task the memory and the limit that were decided, where they were."""
+    if decision.memory_bytes is not None:
+        attempt.memory_bytes = decision.memory_bytes
+    if decision.limit_s is not None:
+        attempt.job.limit_s = decision.limit_s
 
 
 def _ended(task: Task, report: Measured | Died | Broken) -> Ended:

@@ -11,7 +11,7 @@ from headway.protocols import Batch
 from headway.records import ClusterState, Event, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from headway.records import Decision
 
@@ -24,10 +24,17 @@ class SimulatedCluster:
     Time stands still until `advance` moves it. What a task will turn out to be (its end, its peak
     memory, its state) shows in its "ended" event only. A task takes the larger of what it was
     allocated and requested, at least one processor; a "size" decision may change that while it
-    waits. Tasks end as they did: no limit kills them here.
+    waits. Tasks end as they did: no limit kills them here. `again` says what the next attempt of a
+    requeued task will turn out to be; without it the same as before.
     """
 
-    def __init__(self, name: str, tasks: Sequence[Task], total_cpus: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        tasks: Sequence[Task],
+        total_cpus: float,
+        again: Callable[[Task], Task] | None = None,
+    ) -> None:
         for task in tasks:
             if task.started_s is None or task.ended_s is None or task.ended_s < task.started_s:
                 raise ConfigError(f"task {task.id} must have a start and an end to be replayed")
@@ -38,6 +45,7 @@ class SimulatedCluster:
         self.now_s = self._coming[0].submitted_s if tasks else 0.0
         self._arrived = 0
         self._truth: dict[_Key, Task] = {}
+        self._again = again
         self._queued: dict[_Key, Task] = {}
         self._running: dict[_Key, Task] = {}
         self._ends: list[tuple[float, int, _Key]] = []  # heap by end, then by start
@@ -62,15 +70,32 @@ class SimulatedCluster:
         )
 
     def apply(self, decision: Decision) -> None:
-        """Start or size a task that waits; ClusterError if it does not wait or does not fit."""
+        """Carry a decision out; ClusterError if it was not.
+
+        start and size a task that waits, hold and release it (it waits for a start anyway), cancel
+        or requeue one that waits or runs; drain takes `cpus` processors (default 1) out of service
+        as soon as they are free, resume gives them back.
+        """
         key = (decision.id, decision.attempt)
-        task = self._queued.get(key)
-        if decision.cluster != self.name or task is None:
+        if decision.cluster != self.name:
+            raise ClusterError(f"{decision.cluster} is not {self.name}")
+        if decision.action in ("drain", "resume"):
+            cpus = (decision.cpus or 1.0) * (-1.0 if decision.action == "drain" else 1.0)
+            self.free_cpus += cpus
+            self.total_cpus += cpus
+        elif decision.action in ("cancel", "requeue"):
+            self._stop(key, decision)
+        elif key not in self._queued:
             raise ClusterError(f"task {decision.id} does not wait on {self.name}")
-        if decision.refused or decision.action == "hold":
-            return
-        if decision.action not in ("start", "size"):
-            raise ClusterError(f"action must be start, size or hold, got {decision.action}")
+        elif decision.action in ("start", "size"):
+            if not decision.refused:
+                self._give(key, decision)
+        elif decision.action not in ("hold", "release"):
+            raise ClusterError(f"{self.name} cannot {decision.action} anything")
+
+    def _give(self, key: _Key, decision: Decision) -> None:
+        """Change what a task that waits asks for, and start it if that was decided."""
+        task = self._queued[key]
         task = replace(
             task,
             cpus_requested=decision.cpus or task.cpus_requested,
@@ -84,6 +109,24 @@ class SimulatedCluster:
         if cpus > self.free_cpus:
             raise ClusterError(f"task {task.id} takes {cpus} processors, {self.free_cpus} are free")
         self._start(key, replace(task, cpus_allocated=cpus))
+
+    def _stop(self, key: _Key, decision: Decision) -> None:
+        """End a task that waits or runs, as cancelled; requeued, its next attempt waits."""
+        task = self._queued.pop(key, None) or self._running.pop(key, None)
+        if task is None:
+            raise ClusterError(f"task {decision.id} is not on {self.name}")
+        if task.state == "running":
+            self.free_cpus += _cpus(task)
+            self._ends = [end for end in self._ends if end[2] != key]
+            heapq.heapify(self._ends)
+        self._happen("ended", replace(task, state="cancelled", ended_s=self.now_s))
+        truth = self._truth.pop(key)
+        if decision.action == "requeue":
+            again = truth if self._again is None else self._again(truth)
+            memory = decision.memory_bytes or truth.memory_requested_bytes
+            self._queue(replace(
+                again, attempt=key[1] + 1, submitted_s=self.now_s, memory_requested_bytes=memory,
+            ))  # fmt: skip
 
     def next_event_s(self) -> float | None:
         """When the next task arrives or ends; None = nothing will, unless something is started."""
@@ -107,9 +150,12 @@ class SimulatedCluster:
         return self._arrived < len(self._coming) and self._coming[self._arrived].submitted_s <= at_s
 
     def _arrive(self) -> None:
-        truth = self._coming[self._arrived]
-        key = (truth.id, truth.attempt)
         self._arrived += 1
+        self._queue(self._coming[self._arrived - 1])
+
+    def _queue(self, truth: Task) -> None:
+        """A task comes, and shows only what is known of it before it runs."""
+        key = (truth.id, truth.attempt)
         self._truth[key] = truth
         self._queued[key] = replace(
             truth, cluster=self.name, state="pending", started_s=None, ended_s=None, node=None,
