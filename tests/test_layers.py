@@ -13,7 +13,7 @@ LAYERS = [
     ["history", "simulate", "learn", "rollout", "respond"],
     ["train", "verify", "plan"],
     ["engine", "cycle", "executor", "optimize", "tuning", "training", "forecasting", "sizing"],
-    ["configuration", "tradeoffs", "clusters", "capacity"],
+    ["configuration", "tradeoffs", "clusters", "capacity", "responding"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],
 ]

@@ -1,0 +1,107 @@
+"""What is done about the alerts of a home folder: its log, its rules, its switch, joined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from headway.errors import ConfigError
+from headway.records import Action, Alert, as_row
+from headway.respond import (
+    DEFAULT,
+    Responder,
+    Sender,
+    command_hands,
+    load_rules,
+    model_hands,
+    outcomes,
+    start,
+    stop,
+    stopped,
+)
+from headway.store import DeltaStore, ModelStore
+from headway.tables import frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from headway.protocols import Store
+    from headway.respond import Rules
+
+VERBS: Final = ("", "approve", "refuse", "undo", "stop", "start")
+WITHIN_S: Final = 7 * 86400.0
+"""For how long an alert must not come again for an action to have helped."""
+OLD_S: Final = 7 * 86400.0
+"""Alerts older than this are not acted on."""
+
+
+def respond_home(
+    home: Path, verb: str, action_id: str, *, mode: str, rules: Path | None, by: str, now_s: float
+) -> dict[str, Any]:
+    """What the alerts of a home folder lead to now, or what a person decided about one action.
+
+    The document has the mode, the switch, what changed now and the latest state of every action.
+    ConfigError for an unknown verb, or an id that the verb cannot be used on.
+    """
+    if verb not in VERBS:
+        raise ConfigError(f"respond knows {', '.join(VERBS[1:])}, got {verb!r}")
+    if bool(action_id) != (verb in ("approve", "refuse", "undo")):
+        raise ConfigError("approve, refuse and undo need the id of one action, the others none")
+    if verb == "stop":
+        stop(home, f"stopped by {by or 'a person'}")
+    elif verb == "start":
+        start(home)
+    store = DeltaStore(str(home / "log"))
+    alerts = [Alert(**_whole(row)) for row in store.read("alert").iter_rows(named=True)]
+    responder = _responder(home, store, alerts, mode, rules)
+    changed: list[Action] = []
+    if verb == "approve":
+        changed = [responder.approve(action_id, now_s, by or "a person")]
+    elif verb == "refuse":
+        changed = [responder.refuse(action_id, now_s, by or "a person")]
+    elif verb == "undo":
+        changed = [responder.undo(action_id, now_s, by or "a person")]
+    elif not verb:
+        changed = responder.expire(now_s)
+        for alert in alerts:
+            if now_s - alert.at_s <= OLD_S:
+                changed += responder.respond(alert, now_s)
+    return {
+        "mode": mode,
+        "stopped": stopped(home)(),
+        "alerts": len(alerts),
+        "changed": [as_row(action) for action in changed],
+        "actions": [as_row(action) for action in responder.states()],
+        "home": str(home),
+    }
+
+
+def rules_of(home: Path, rules: Path | None) -> Rules:
+    """The rules asked for, those of the home folder, or the ones that Headway ships."""
+    own = home / "respond.toml"
+    return load_rules(rules or (own if own.exists() else DEFAULT))
+
+
+def _responder(
+    home: Path, store: Store, alerts: list[Alert], mode: str, rules: Path | None
+) -> Responder:
+    known = rules_of(home, rules)
+    every = store.read("action", float("-inf"), float("inf"))
+    trail = [Action(**row) for row in every.iter_rows(named=True)]
+    hands = model_hands(ModelStore(home)) | command_hands(known)
+    if known.webhook is not None:
+        sent = [a.alert_id for a in trail if a.action == "webhook" and a.state == "done"]
+        by_id = {alert.alert_id: alert for alert in alerts}
+        hands["webhook"] = Sender(known.webhook, sent).hand(by_id.get)
+
+    def audit(action: Action) -> None:
+        store.append("action", [frame("action", [as_row(action)])])
+
+    return Responder(
+        known, hands, audit, mode=mode, history=trail, stopped=stopped(home),
+        counts=outcomes(trail, alerts, WITHIN_S), seed=len(trail),
+    )  # fmt: skip
+
+
+def _whole(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a table as the fields of a record: lists are tuples there."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
