@@ -120,6 +120,13 @@ def test_a_time_that_comes_twice_or_late_is_passed_over():
     assert alerting.step(0.0, np.array([0.9999])) == ()
 
 
+def test_a_series_that_alerts_often_must_be_stranger_for_a_while():
+    policy = AlertPolicy(threshold=0.999, hold_s=0.0, quiet_s=300.0, lift=1.5, fade_s=30_000.0)
+    scores = np.full((260, 1), 0.5)
+    scores[[10, 20, 250]] = 0.9999
+    assert [a.at_s for a in raised(Alerting(["a"], policy), scores)] == [3000.0, 75_000.0]
+
+
 def test_gaps_neither_raise_nor_end_an_incident():
     alerting = Alerting(["a"], AlertPolicy(quiet_s=600.0))
     scores = np.full((40, 1), np.nan)

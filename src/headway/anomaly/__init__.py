@@ -8,38 +8,74 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headway.anomaly.alerts import Alerting, AlertPolicy, rarity
-from headway.anomaly.calibrated import Calibrated, read
+from headway.anomaly.alerts import Alerting, AlertPolicy, rarity, usual_policy
+from headway.anomaly.bands import Bands
+from headway.anomaly.calibrated import Calibrated, Statistic, read
+from headway.anomaly.contextual import Context
 from headway.anomaly.control_chart import ControlChart, control_limit
+from headway.anomaly.drift import Drift
+from headway.anomaly.ensemble import Ensemble
+from headway.anomaly.isolation import Isolation
+from headway.anomaly.peer import Peers
+from headway.anomaly.subsequence import Directions, NearestPasts
 from headway.errors import ConfigError
 
 __all__ = [
-    "DETECTORS", "AlertPolicy", "Alerting", "Calibrated", "ControlChart", "control_limit",
-    "detector", "load", "rarity",
+    "DETECTORS", "MEMBERS", "AlertPolicy", "Alerting", "Bands", "Calibrated", "Context",
+    "ControlChart", "Directions", "Drift", "Ensemble", "Isolation", "NearestPasts", "Peers",
+    "control_limit", "detector", "load", "rarity", "usual_policy",
 ]  # fmt: skip
 
 DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {
     "shewhart": (ControlChart, {"chart": "shewhart"}),
     "ewma": (ControlChart, {"chart": "ewma"}),
+    "slow_ewma": (ControlChart, {"chart": "ewma", "weight": 0.05}),
     "cusum": (ControlChart, {"chart": "cusum"}),
+    "bands": (Bands, {}),
+    "surprise": (Bands, {"memory": 10}),
+    "slow_surprise": (Bands, {"memory": 40}),
+    "context": (Context, {"memory": 8}),
+    "nearest": (NearestPasts, {}),
+    "sub_pca": (Directions, {}),
+    "isolation": (Isolation, {}),
+    "adwin": (Drift, {"test": "adwin"}),
+    "page_hinkley": (Drift, {"test": "page_hinkley"}),
+    "peers": (Peers, {}),
 }
-"""What measures strangeness and its settings, by the detector's short name."""
+"""What measures strangeness and its settings, by the short name of each single detector."""
+
+MEMBERS = ("shewhart", "ewma", "slow_ewma", "surprise", "slow_surprise")
+"""Members of `ensemble`, as chosen on half of the files of the Numenta benchmark."""
 
 
-def detector(name: str, **settings: Any) -> Calibrated:
-    """A new detector by its short name; settings: of what it measures, see its class."""
-    if name not in DETECTORS:
-        raise ConfigError(f"a detector must be one of {', '.join(DETECTORS)}, got {name!r}")
-    statistic, defaults = DETECTORS[name]
-    try:
-        return Calibrated(name, statistic(**(defaults | settings)))
-    except TypeError as error:
-        raise ConfigError(f"detector {name}: {error}") from error
+def detector(name: str, **settings: Any) -> Calibrated | Ensemble:
+    """A new detector by its short name; settings: of what it measures, see its class.
+
+    `ensemble` is that of MEMBERS and takes no settings.
+    """
+    if name == "ensemble":
+        members = settings.pop("members", [[member, {}] for member in MEMBERS])
+        if settings:
+            raise ConfigError(f"detector ensemble takes no settings, got {', '.join(settings)}")
+        return Ensemble([_single(member, own) for member, own in members])
+    return _single(name, settings)
 
 
-def load(folder: str | Path) -> Calibrated:
+def load(folder: str | Path) -> Calibrated | Ensemble:
     """A detector as its `save` kept it."""
     name, settings, arrays = read(Path(folder))
     made = detector(name, **settings)
     made.restore(arrays)
     return made
+
+
+def _single(name: str, settings: dict[str, Any]) -> Calibrated:
+    if name not in DETECTORS:
+        known = ", ".join(("ensemble", *DETECTORS))
+        raise ConfigError(f"a detector must be one of {known}, got {name!r}")
+    measure, defaults = DETECTORS[name]
+    try:
+        statistic: Statistic = measure(**(defaults | settings))
+    except TypeError as error:
+        raise ConfigError(f"detector {name}: {error}") from error
+    return Calibrated(name, statistic)

@@ -32,7 +32,8 @@ class AlertPolicy:
     series that become strange within this time of one another, correlated or of one group, are one
     incident. maintenance: (from_s, to_s) in which nothing is raised. critical: score from which the
     severity is critical; info below the middle between them. budget_per_day: alerts of all series
-    together; it moves the threshold up after each alert and down with time.
+    together; it moves the threshold up after each alert and down with time. lift: decades of rarity
+    by which an alert raises the threshold of its own series, half of it gone after fade_s.
     """
 
     threshold: float = 0.9995
@@ -45,6 +46,8 @@ class AlertPolicy:
     maintenance: tuple[tuple[float, float], ...] = ()
     critical: float = 0.999_999
     budget_per_day: float | None = None
+    lift: float = 0.0
+    fade_s: float = 30 * _DAY_S
 
     def __post_init__(self) -> None:
         """ConfigError where a setting is out of its range."""
@@ -52,11 +55,24 @@ class AlertPolicy:
             raise ConfigError(f"threshold must be in (0, 1), got {self.threshold}")
         if self.direction not in ("both", "up", "down"):
             raise ConfigError(f"direction must be both, up or down, got {self.direction!r}")
-        for name in ("least_s", "quiet_s", "hold_s", "group_s"):
+        for name in ("least_s", "quiet_s", "hold_s", "group_s", "lift"):
             if not getattr(self, name) >= 0.0:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.budget_per_day is not None and not self.budget_per_day > 0.0:
             raise ConfigError(f"budget_per_day must be above 0, got {self.budget_per_day}")
+
+
+def usual_policy(step_s: float, **changes: Any) -> AlertPolicy:
+    """The policy for scores of `ensemble` of series with a point every step_s seconds.
+
+    A low threshold that each alert lifts, so that a series that is often strange must be stranger;
+    an alert a hundred points at most. As chosen on half of the files of the Numenta benchmark.
+    """
+    settings: dict[str, Any] = {
+        "threshold": 0.9, "quiet_s": 5 * step_s, "hold_s": 100 * step_s, "group_s": 3 * step_s,
+        "lift": 0.15, "fade_s": 10_000 * step_s, "critical": 0.9999,
+    }  # fmt: skip
+    return AlertPolicy(**(settings | changes))
 
 
 class Alerting:
@@ -87,6 +103,7 @@ class Alerting:
         n = len(names)
         self._base = rarity(np.array([policy.threshold]))[0]
         self._offset = np.zeros(n)  # decades that verdicts added to each series' threshold
+        self._lift = np.zeros(n)  # decades that its own alerts added, fading
         self._since_s, self._strange_s = np.full(n, np.nan), np.full(n, np.nan)
         self._raised_s = np.full(n, -np.inf)
         self._incident: list[str] = [""] * n  # the open alert that each series is part of
@@ -117,10 +134,13 @@ class Alerting:
             raise ConfigError(f"scores must be ({len(self.names)},), got {scores.shape}")
         self._relax(at_s)
         rare = np.nan_to_num(rarity(scores))
-        is_strange = (rare >= self._base + self._offset) & self._is_directed(y, low, high)
+        is_strange = rare >= self._base + self._offset + self._lift
+        self._together.learn(rare)
+        if not is_strange.any() and np.isnan(self._since_s).all():
+            return ()
+        is_strange &= self._is_directed(y, low, high)
         if any(begin <= at_s < end for begin, end in self.policy.maintenance):
             is_strange[:] = False
-        self._together.learn(rare)
         begins = is_strange & np.isnan(self._since_s)
         self._since_s[begins] = at_s
         self._strange_s[is_strange] = at_s
@@ -150,13 +170,17 @@ class Alerting:
 
     def threshold(self) -> Floats:
         """The score (n,) from which each series is strange now."""
-        return np.asarray(1.0 - 10.0 ** -(self._base + self._offset), dtype=np.float64)
+        decades = self._base + self._offset + self._lift
+        return np.asarray(1.0 - 10.0**-decades, dtype=np.float64)
 
     def _relax(self, at_s: float) -> None:
         """Lower the threshold by the time that passed, where a budget sets it."""
-        if self.policy.budget_per_day is not None and self._at_s is not None:
-            passed = min((at_s - self._at_s) / _DAY_S, 1.0)
+        passed_s = 0.0 if self._at_s is None else at_s - self._at_s
+        if self.policy.budget_per_day is not None:
+            passed = min(passed_s / _DAY_S, 1.0)
             self._base = max(1.0, self._base - _STEP * self.policy.budget_per_day * passed)
+        if self.policy.lift and self.policy.fade_s > 0:
+            self._lift *= 0.5 ** (passed_s / self.policy.fade_s)
         self._at_s = at_s
 
     def _is_directed(self, y: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
@@ -188,6 +212,7 @@ class Alerting:
     ) -> Alert:
         """Series i joins an open incident that it belongs to, or becomes one of its own."""
         self._raised_s[i] = at_s
+        self._lift[i] += self.policy.lift
         for alert in reversed(self._open.values()):
             if at_s - alert.at_s <= self.policy.group_s and self._is_part(i, alert):
                 self._known[alert.alert_id] += (i,)

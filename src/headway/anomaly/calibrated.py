@@ -24,17 +24,18 @@ LEAST_POINTS = 50
 class Statistic(Protocol):
     """How strange a point is, at least 0, in units of what is usual (below 1 is not rare).
 
-    `settings` are the constructor's arguments; `state` are all arrays that `learn` changes.
+    `settings` are the constructor's arguments; `state` are all arrays that `learn` changes. at_s
+    (n,) is the moment of each series' point.
     """
 
     settings: dict[str, Any]
     state: dict[str, NDArray[Any]]
 
-    def measure(self, at_s: float, y: Floats) -> Floats:
+    def measure(self, at_s: Floats, y: Floats) -> Floats:
         """The strangeness (n,) of the point y (n,) that follows; NaN = cannot say."""
         ...
 
-    def learn(self, at_s: float, y: Floats) -> None:
+    def learn(self, at_s: Floats, y: Floats) -> None:
         """The next point y (n,); NaN = not observed."""
         ...
 
@@ -50,7 +51,7 @@ class Calibrated:
         self.name, self.statistic = name, statistic
         self._calibration = Calibration()
         self._points = np.zeros(0)  # that each series has shown
-        self._last: tuple[Any, Floats, Floats] | None = None  # what was measured of which point
+        self._last: tuple[Floats, Floats, Floats] | None = None  # what was measured of which point
 
     def score(self, at_s: float, y: Floats) -> Floats:
         """The point y (n,) that follows -> (n,) in [0, 1]; 0.999 = one in a thousand."""
@@ -58,7 +59,7 @@ class Calibrated:
         if not len(self._points):
             return np.full(len(y), np.nan)
         check(y, len(self._points))
-        p = self._calibration.tail(self._measure(at_s, y))
+        p = self._calibration.tail(self._measure(moments(at_s, y), y))
         return np.where(self._points >= LEAST_POINTS, 1.0 - p, np.nan)
 
     def learn(self, at_s: float, y: Floats) -> None:
@@ -67,19 +68,20 @@ class Calibrated:
         if not len(self._points):
             self._points = np.zeros(len(y))
         check(y, len(self._points))
-        self._calibration.learn(self._measure(at_s, y))
-        self.statistic.learn(at_s, y)
+        at = moments(at_s, y)
+        self._calibration.learn(self._measure(at, y))
+        self.statistic.learn(at, y)
         self._points += np.isfinite(y)
         self._last = None
 
-    def _measure(self, at_s: float, y: Floats) -> Floats:
+    def _measure(self, at_s: Floats, y: Floats) -> Floats:
         """The strangeness of a point, once for its score and its learning."""
         if self._last is not None:
             last_s, last_y, raw = self._last
             if np.array_equal(last_s, at_s) and np.array_equal(last_y, y, equal_nan=True):
                 return raw
         raw = self.statistic.measure(at_s, y)
-        self._last = (np.array(at_s), y.copy(), raw)
+        self._last = (at_s, y.copy(), raw)
         return raw
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -106,6 +108,11 @@ def observed(y: Floats) -> Floats:
     if y.ndim != 1:
         raise ConfigError(f"y must be (n,), one value a series, got {y.shape}")
     return np.where(np.isfinite(y) & (np.abs(y) < 1e150), y, np.nan)
+
+
+def moments(at_s: float | Floats, y: Floats) -> Floats:
+    """One moment a series (n,)."""
+    return np.array(np.broadcast_to(np.asarray(at_s, dtype=np.float64), y.shape))
 
 
 def check(y: Floats, n: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,12 +15,13 @@ if TYPE_CHECKING:
 
 BINS: Final = 96
 _LOW, _HIGH = 1e-2, 1e5  # what is below or above is counted in the first or last bin
-_WIDTH: Final = np.log(_HIGH / _LOW) / (BINS - 1)
-_LEFT: Final = np.log(_LOW) + _WIDTH * (np.arange(BINS) - 1.0)  # left edges, in logs
+_WIDTH: Final = math.log(_HIGH / _LOW) / (BINS - 1)
+_FIRST: Final = math.log(_LOW) - _WIDTH  # left edge of the first bin, in logs
 _TAIL: Final = 0.02  # share of the past beyond which the tail is a fitted power
 _SHAPE, _WEIGHT = 3.0, 5.0  # power that is believed before anything was seen beyond, and how firmly
-_KEEP: Final = 1.0 - 1.0 / 20_000  # a point counts half after 14,000 points
 _EVERY: Final = 16  # points from one fit to the next
+_KEEP: Final = (1.0 - 1.0 / 20_000) ** _EVERY  # a point counts half after 14,000 points
+TOTAL, BEGINS, SHARE, SHAPE, LEARNED = range(5)
 
 
 class Calibration:
@@ -38,62 +41,81 @@ class Calibration:
         """The share (n,) of the past that was at least as strange, in (0, 1]; NaN where raw is."""
         if not self.state:
             return np.full(len(raw), np.nan)
-        above, begins = self.state["above"], self.state["begins"]
-        at, part, logs = _place(raw)
-        rows = np.arange(len(raw))
-        upper = above[rows, at + 1]
-        empirical = upper + (above[rows, at] - upper) * (1.0 - part)
-        first = self.state["first"]
-        fitted = first * np.exp(-self.state["shape"] * np.maximum(logs - begins, 0.0))
-        p = np.where(logs > begins, fitted, np.maximum(empirical, first))
-        return np.where(np.isfinite(raw), np.clip(p, 1e-15, 1.0), np.nan)
+        return _tails(raw, self.state["counts"], self.state["fit"])
 
     def learn(self, raw: Floats) -> None:
         """Count the strangenesses raw (n,); NaN is left out."""
         if not self.state:
-            self.state = {
-                "counts": np.zeros((len(raw), BINS), dtype=np.float32),
-                "learned": np.zeros(1, dtype=np.int64),
-            }
-        counts, learned = self.state["counts"], self.state["learned"]
-        rows = np.flatnonzero(np.isfinite(raw))
-        counts[rows, _place(raw)[0][rows]] += 1.0
-        learned += 1
-        if learned[0] < 10 * _EVERY or learned[0] % _EVERY == 0:
-            if learned[0] % _EVERY == 0:
-                counts *= np.float32(_KEEP**_EVERY)
-            self._fit(counts)
-
-    def _fit(self, counts: NDArray[np.float32]) -> None:
-        """The share at or above each bin, where the tail begins, its share there and its power."""
-        n = len(counts)
-        above = np.zeros((n, BINS + 1), dtype=np.float32)
-        above[:, :-1] = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
-        total = np.maximum(above[:, :1], 1e-9)
-        above /= total
-        rows = np.arange(n)
-        last = np.maximum(np.sum(above > _TAIL, axis=1) - 1, 0)  # the tail begins in this bin
-        upper, lower = above[rows, last + 1], above[rows, last]
-        part = np.clip((lower - _TAIL) / np.maximum(lower - upper, 1e-9), 0.0, 1.0)
-        begins = np.maximum(_LEFT[last] + part * _WIDTH, 0.0)
-        at, part, _ = _place(np.exp(begins))
-        upper = above[rows, at + 1]
-        share = upper + (above[rows, at] - upper) * (1.0 - part)
-        over = np.maximum(_LEFT + 0.5 * _WIDTH - begins[:, None], 0.0) * counts
-        beyond = np.sum(np.where(over > 0, counts, 0.0), axis=1)
-        shape = (beyond + _WEIGHT) / (np.sum(over, axis=1) + _WEIGHT / _SHAPE)
-        self.state |= {
-            "above": above,
-            "begins": begins,
-            "first": (share * total[:, 0] + 1.0) / (total[:, 0] + 1.0 / _TAIL),
-            "shape": np.clip(shape, 0.5, 12.0),
-        }
+            counts = np.zeros((len(raw), BINS), dtype=np.float32)
+            self.state = {"counts": counts, "fit": np.zeros((len(raw), 5))}
+        _count(raw, self.state["counts"], self.state["fit"])
 
 
-def _place(raw: Floats) -> tuple[NDArray[np.intp], Floats, Floats]:
-    """The bin (n,) of each strangeness, where in it in [0, 1), its log; NaN is as the least."""
-    logs = np.log(np.clip(np.nan_to_num(raw), _LOW, 1e100))
-    place = np.clip((logs - _LEFT[0]) / _WIDTH, 0.0, BINS - 1e-6)
-    place = np.where(logs <= _LEFT[1], 0.0, place)
-    at = place.astype(np.intp)
-    return at, place - at, logs
+@njit(cache=True)
+def _tails(raw: Floats, counts: NDArray[np.float32], fit: Floats) -> Floats:
+    p = np.full(len(raw), np.nan)
+    for i in range(len(raw)):
+        if not math.isnan(raw[i]):
+            p[i] = min(max(_tail(raw[i], counts[i], fit[i]), 1e-15), 1.0)
+    return p
+
+
+@njit(cache=True)
+def _tail(raw: float, counts: NDArray[np.float32], fit: Floats) -> float:
+    """The share of one series' past at or above a strangeness."""
+    if fit[LEARNED] == 0:
+        return 1.0
+    log = math.log(max(raw, _LOW))
+    if log > fit[BEGINS]:
+        return float(fit[SHARE] * math.exp(-fit[SHAPE] * (log - fit[BEGINS])))
+    return max(_above(log, counts) / fit[TOTAL], fit[SHARE])
+
+
+@njit(cache=True)
+def _above(log: float, counts: NDArray[np.float32]) -> float:
+    """How many of the past are at or above a strangeness, given as its log."""
+    place = _place(log)
+    at = int(place)
+    return float(counts[at] * (1.0 - (place - at)) + counts[at + 1 :].sum())
+
+
+@njit(cache=True)
+def _place(log: float) -> float:
+    """The bin of a strangeness, with the part of it that is below."""
+    if log <= _FIRST + _WIDTH:
+        return 0.0
+    return min((log - _FIRST) / _WIDTH, BINS - 1e-6)
+
+
+@njit(cache=True)
+def _count(raw: Floats, counts: NDArray[np.float32], fit: Floats) -> None:
+    for i in range(len(raw)):
+        if math.isnan(raw[i]):
+            continue
+        counts[i, int(_place(math.log(max(raw[i], _LOW))))] += 1.0
+        fit[i, LEARNED] += 1
+        if fit[i, LEARNED] % _EVERY == 0:
+            counts[i] *= _KEEP
+        if fit[i, LEARNED] % _EVERY == 0 or fit[i, LEARNED] < 10 * _EVERY:
+            _fit(counts[i], fit[i])
+
+
+@njit(cache=True)
+def _fit(counts: NDArray[np.float32], fit: Floats) -> None:
+    """Where the tail begins, what share of the past is beyond and how fast that falls."""
+    total = float(counts.sum())
+    above, at = 0.0, BINS - 1
+    while at > 0 and above + counts[at] <= _TAIL * total:
+        above += counts[at]
+        at -= 1
+    part = min(max((above + counts[at] - _TAIL * total) / max(counts[at], 1e-9), 0.0), 1.0)
+    begins = max(_FIRST + _WIDTH * (at + part), 0.0)
+    beyond, excess = 0.0, 0.0
+    for j in range(BINS):
+        over = _FIRST + _WIDTH * (j + 0.5) - begins
+        if over > 0:
+            beyond += counts[j]
+            excess += over * counts[j]
+    fit[TOTAL], fit[BEGINS] = max(total, 1e-9), begins
+    fit[SHARE] = (_above(begins, counts) + 1.0) / (total + 1.0 / _TAIL)
+    fit[SHAPE] = min(max((beyond + _WEIGHT) / (excess + _WEIGHT / _SHAPE), 0.5), 12.0)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 
 from headway.anomaly import season
 from headway.errors import ConfigError
@@ -44,39 +45,86 @@ class ControlChart:
         }  # fmt: skip
         self.chart, self.weight, self.slack = chart, weight, slack
         self.limit = control_limit(chart, average_run_length, weight=weight, slack=slack)
+        self._kind = CHARTS.index(chart)
         self.state: dict[str, NDArray[Any]] = {}
 
-    def measure(self, at_s: float, y: Floats) -> Floats:
+    def measure(self, at_s: Floats, y: Floats) -> Floats:
         """The strangeness (n,) of the point that follows, 3 = at the limit."""
         if not self.state:
             return np.full(len(y), np.nan)
-        high, low = self._moved(at_s, y)
-        return 3.0 * np.where(np.isnan(y), np.nan, np.maximum(high, low)) / self.limit
+        return _measure(at_s, y, *self._arguments())
 
-    def learn(self, at_s: float, y: Floats) -> None:
+    def deviation(self, at_s: Floats, y: Floats) -> Floats:
+        """How far y (n,) is from what is usual now, in robust deviations, with its sign."""
+        if not self.state:
+            return np.full(len(y), np.nan)
+        return _deviations(at_s, y, *self._arguments()[:3])
+
+    def learn(self, at_s: Floats, y: Floats) -> None:
         """The next point y (n,)."""
         if not self.state:
-            self.state = season.empty(len(y))
-            self.state |= {"high": np.zeros(len(y)), "low": np.zeros(len(y))}
-        high, low = self._moved(at_s, y)
-        ok = np.isfinite(y) & (self.state["seen"] > 20)
-        cap = 1.5 * self.limit if self.chart == "cusum" else np.inf
-        for side, value in (("high", high), ("low", low)):
-            moved = np.where(value > cap, 0.0, value)
-            self.state[side] = np.where(ok, moved, self.state[side])
-        season.learn(self.state, at_s, y)
+            self.state = season.empty(len(y)) | {"sums": np.zeros((len(y), 2))}
+        _learn(at_s, y, *self._arguments())
 
-    def _moved(self, at_s: float, y: Floats) -> tuple[Floats, Floats]:
-        """The chart's statistic upwards and downwards (n,) after the point y (n,)."""
-        z = np.nan_to_num(np.clip(season.deviation(self.state, at_s, y), -1e6, 1e6))
-        if self.chart == "shewhart":
-            return z, -z
-        if self.chart == "ewma":
-            mean = (1.0 - self.weight) * self.state["high"] + self.weight * z
-            return mean, -mean
-        high = np.maximum(0.0, self.state["high"] + np.minimum(z, 10.0) - self.slack)
-        low = np.maximum(0.0, self.state["low"] - np.maximum(z, -10.0) - self.slack)
-        return high, low
+    def _arguments(self) -> tuple[Any, ...]:
+        arrays = (self.state[k] for k in ("season", "profile", "unrest", "sums"))
+        return (*arrays, self._kind, self.weight, self.slack, self.limit)
+
+
+@njit(cache=True)
+def _moved(z: float, sums: Floats, kind: int, weight: float, slack: float) -> tuple[float, float]:
+    """The chart's statistic upwards and downwards after a deviation."""
+    z = min(max(z, -1e6), 1e6)
+    if kind == 0:
+        return z, -z
+    if kind == 1:
+        mean = (1.0 - weight) * sums[0] + weight * z
+        return mean, -mean
+    high = max(0.0, sums[0] + min(z, 10.0) - slack)
+    low = max(0.0, sums[1] - max(z, -10.0) - slack)
+    return high, low
+
+
+@njit(cache=True)
+def _deviations(at_s: Floats, y: Floats, s: Floats, profile: Any, unrest: Any) -> Floats:
+    off = np.full(len(y), np.nan)
+    for i in range(len(y)):
+        if not math.isnan(y[i]) and s[i, season.SEEN] > 0:
+            off[i] = y[i] - season.expected(s[i], profile[i], at_s[i])
+            off[i] /= season.spread(s[i], unrest[i], at_s[i])
+    return off
+
+
+@njit(cache=True)
+def _measure(
+    at_s: Floats, y: Floats, s: Floats, profile: Any, unrest: Any, sums: Floats,
+    kind: int, weight: float, slack: float, limit: float,
+) -> Floats:  # fmt: skip
+    raw = np.full(len(y), np.nan)
+    for i in range(len(y)):
+        if not math.isnan(y[i]):
+            off = y[i] - season.expected(s[i], profile[i], at_s[i])
+            z = off / season.spread(s[i], unrest[i], at_s[i])
+            high, low = _moved(z, sums[i], kind, weight, slack)
+            raw[i] = 3.0 * max(high, low) / limit
+    return raw
+
+
+@njit(cache=True)
+def _learn(
+    at_s: Floats, y: Floats, s: Floats, profile: Any, unrest: Any, sums: Floats,
+    kind: int, weight: float, slack: float, limit: float,
+) -> None:  # fmt: skip
+    for i in range(len(y)):
+        if math.isnan(y[i]):
+            continue
+        if s[i, season.SEEN] > 20:
+            off = y[i] - season.expected(s[i], profile[i], at_s[i])
+            z = off / season.spread(s[i], unrest[i], at_s[i])
+            high, low = _moved(z, sums[i], kind, weight, slack)
+            is_over = kind == 2 and max(high, low) > 1.5 * limit
+            sums[i, 0], sums[i, 1] = (0.0, 0.0) if is_over else (high, low)
+        season.learn(s[i], profile[i], unrest[i], at_s[i], y[i])
 
 
 def control_limit(

@@ -1,114 +1,105 @@
-"""What a series usually is at this time of the day and week, learned point by point."""
+"""What a series usually is at this time of the day and week, learned point by point.
+
+The functions below take the arrays of one series: s (COLUMNS,), profile (2 BINS,), unrest (BINS,).
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    Row = NDArray[np.float64]
+    Small = NDArray[np.float32]
     State = dict[str, NDArray[Any]]
 
 BINS: Final = 96  # quarters of an hour of a day, once for weekdays and once for weekends
+LEVEL, LEVEL_ERROR, SEASON_ERROR, KNOWN, SEEN, SCALE, SIZE = range(7)
+COLUMNS: Final = 7
 _RATE: Final = 0.15  # of a bin's newest point against its past
 _SLOW: Final = 1.0 / 300  # of a level or an error
 _WORTH: Final = 0.9  # a season must have made errors this much smaller than the level's
 
 
 def empty(n: int) -> State:
-    """The state of n series of which nothing is known."""
+    """The arrays of n series of which nothing is known."""
     return {
+        "season": np.zeros((n, COLUMNS)),
         "profile": np.full((n, 2 * BINS), np.nan, dtype=np.float32),
         "unrest": np.zeros((n, BINS), dtype=np.float32),  # mean error of the profile by its bin
-        "level": np.full(n, np.nan),
-        "level_error": np.zeros(n),
-        "season_error": np.zeros(n),
-        "known": np.zeros(n),  # points of which the season said something before they came
-        "seen": np.zeros(n),
-        "scale": np.zeros(n),
-        "size": np.zeros(n),  # mean of absolute values
     }
 
 
-def expected(state: State, at_s: float) -> Floats:
-    """What each of n series usually is now: its season where that helped in the past, its level."""
-    return np.where(_is_seasonal(state), _seasonal(state, at_s), state["level"])
+@njit(cache=True)
+def is_seasonal(s: Row) -> bool:
+    """Whether the profile was nearer to what came than the level, for a day and more."""
+    return s[KNOWN] > BINS and s[SEASON_ERROR] < _WORTH * s[LEVEL_ERROR]
 
 
-def deviation(state: State, at_s: float, y: Floats) -> Floats:
-    """How far y (n,) is from what is usual, in robust standard deviations, with its sign."""
-    return (y - expected(state, at_s)) / spread(state, at_s)
+@njit(cache=True)
+def place(at_s: float) -> int:
+    """The bin of a moment."""
+    is_weekend = (at_s // 86400.0 + 3) % 7 >= 5  # the epoch began on a Thursday
+    quarter = int((at_s % 86400.0) / 86400.0 * BINS)
+    return quarter + BINS if is_weekend else quarter
 
 
-def spread(state: State, at_s: float) -> Floats:
-    """Robust standard deviation (n,) around what is usual; at least 0.1 % of the usual size.
+@njit(cache=True)
+def at_this_time(profile: Small, at_s: float) -> float:
+    """The profile at a moment; of the other kind of day where this has not been seen; or NaN."""
+    at = place(at_s)
+    here = profile[at]
+    return float(profile[(at + BINS) % (2 * BINS)] if math.isnan(here) else here)
+
+
+@njit(cache=True)
+def expected(s: Row, profile: Small, at_s: float) -> float:
+    """What the series usually is now: its season where that helped in the past, else its level."""
+    if is_seasonal(s):
+        here = at_this_time(profile, at_s)
+        if not math.isnan(here):
+            return here
+    return float(s[LEVEL])
+
+
+@njit(cache=True)
+def spread(s: Row, unrest: Small, at_s: float) -> float:
+    """Robust standard deviation around what is usual; at least 0.1 % of the usual size.
 
     Where a season is believed, the larger of what it is at all times and at this time of the day.
     """
-    n = len(state["level"])
-    here = state["unrest"][np.arange(n), _bin(at_s, n) % BINS]
-    scale = np.where(_is_seasonal(state), np.maximum(state["scale"], here), state["scale"])
-    return 1.2533 * scale + 1e-3 * state["size"] + 1e-9
+    scale = s[SCALE]
+    if is_seasonal(s):
+        scale = max(scale, unrest[place(at_s) % BINS])
+    return 1.2533 * scale + 1e-3 * s[SIZE] + 1e-9
 
 
-def learn(state: State, at_s: float, y: Floats) -> None:
-    """Take in the point y (n,); an outlier moves what is usual no more than five deviations do."""
-    ok = np.isfinite(y)
-    is_first = ok & ~np.isfinite(state["level"])
-    state["level"][is_first] = y[is_first]
-    y = np.where(ok, y, state["level"])
-    usual, seasonal = expected(state, at_s), _seasonal(state, at_s)
-    rate = np.where(ok, np.maximum(1.0 / (state["seen"] + 1.0), _SLOW), 0.0)
-    off = np.abs(y - usual)
-    bound = np.where(state["seen"] > 20, 5.0 * spread(state, at_s), np.inf)
-    state["scale"] += np.nan_to_num(rate * (np.minimum(off, bound) - state["scale"]))
-    state["size"] += np.nan_to_num(rate * (np.abs(y) - state["size"]))
-    is_known = ok & np.isfinite(seasonal)
-    state["known"] += is_known
-    known_rate = np.where(is_known, np.maximum(1.0 / np.maximum(state["known"], 1.0), _SLOW), 0.0)
-    for error, said in (("level_error", state["level"]), ("season_error", seasonal)):
-        missed = np.minimum(np.abs(y - said), 20.0 * bound)
-        state[error] += np.nan_to_num(known_rate * (missed - state[error]))
-    step = np.clip(y - state["level"], -bound, bound)
-    state["level"] += np.nan_to_num(rate * step)
-    state["seen"] += ok
-    _learn_profile(state, at_s, y, ok, bound)
-
-
-def _learn_profile(
-    state: State, at_s: float, y: Floats, ok: NDArray[np.bool_], bound: Floats
-) -> None:
-    rows, at = np.flatnonzero(ok), _bin(at_s, len(y))[ok]
-    held = state["profile"][rows, at]
-    step = np.clip(y[rows] - held, -bound[rows], bound[rows])
-    state["profile"][rows, at] = np.where(np.isnan(held), y[rows], held + _RATE * step)
-    unrest = state["unrest"][rows, at % BINS]
-    off = np.where(np.isnan(held), 0.0, np.abs(step))
-    state["unrest"][rows, at % BINS] = unrest + _RATE * (off - unrest)
-
-
-def _is_seasonal(state: State) -> NDArray[np.bool_]:
-    """Whether the profile (n,) was nearer to what came than the level, for a day and more."""
-    is_nearer = state["season_error"] < _WORTH * state["level_error"]
-    return np.asarray((state["known"] > BINS) & is_nearer)
-
-
-def _seasonal(state: State, at_s: float) -> Floats:
-    """The profile (n,) at a moment; of the other kind of day where this has not been seen."""
-    n = len(state["level"])
-    rows, at = np.arange(n), _bin(at_s, n)
-    here = state["profile"][rows, at].astype(np.float64)
-    other = state["profile"][rows, (at + BINS) % (2 * BINS)]
-    there = np.where(np.isfinite(here), here, other)
-    return np.where(np.isfinite(there) | ~_is_seasonal(state), there, state["level"])
-
-
-def _bin(at_s: float, n: int) -> NDArray[np.intp]:
-    """The bin (n,) of a moment, or of one moment a series."""
-    at = np.asarray(at_s, dtype=np.float64)
-    quarter = (at % 86400.0) / 86400.0 * BINS
-    is_weekend = (at // 86400.0 + 3) % 7 >= 5  # the epoch began on a Thursday
-    return np.broadcast_to(quarter.astype(np.intp) + BINS * is_weekend, (n,))
+@njit(cache=True)
+def learn(s: Row, profile: Small, unrest: Small, at_s: float, y: float) -> None:
+    """Take in a point; an outlier moves what is usual no more than five deviations do."""
+    if s[SEEN] == 0:
+        s[LEVEL] = y
+    usual, seasonal = expected(s, profile, at_s), at_this_time(profile, at_s)
+    rate = max(1.0 / (s[SEEN] + 1.0), _SLOW)
+    bound = 5.0 * spread(s, unrest, at_s) if s[SEEN] > 20 else np.inf
+    s[SCALE] += rate * (min(abs(y - usual), bound) - s[SCALE])
+    s[SIZE] += rate * (abs(y) - s[SIZE])
+    if not math.isnan(seasonal):
+        s[KNOWN] += 1
+        known_rate = max(1.0 / s[KNOWN], _SLOW)
+        s[LEVEL_ERROR] += known_rate * (min(abs(y - s[LEVEL]), 20.0 * bound) - s[LEVEL_ERROR])
+        s[SEASON_ERROR] += known_rate * (min(abs(y - seasonal), 20.0 * bound) - s[SEASON_ERROR])
+    s[LEVEL] += rate * min(max(y - s[LEVEL], -bound), bound)
+    s[SEEN] += 1
+    at = place(at_s)
+    if math.isnan(profile[at]):
+        profile[at] = y
+        return
+    step = min(max(y - profile[at], -bound), bound)
+    profile[at] += _RATE * step
+    unrest[at % BINS] += _RATE * (abs(step) - unrest[at % BINS])
