@@ -36,8 +36,10 @@ class Cluster:
 
     def run(self, runtime_s, state="completed", peak=GB, share=0.9, **known):
         task = self.start(**known)
-        self.now_s += runtime_s
-        self.end(task, state, memory_peak_bytes=peak, cpu_s=2.0 * share * runtime_s)
+        for _ in range(8):
+            self.now_s += runtime_s / 8
+            self.read(task, "cpu_share", share)
+        self.end(task, state, memory_peak_bytes=peak)
         return task
 
     def see(self, kind, task):
@@ -134,9 +136,22 @@ def test_a_task_whose_processors_stand_still_is_stuck_long_before_its_time(clust
 
 def test_a_kind_that_often_stands_still_is_not_stuck_because_of_it():
     cluster = Cluster(watch())
-    cluster.usual(share=0.05)
+    cluster.usual(share=0.0)
     task = cluster.start()
-    for _ in range(10):
+    for _ in range(12):
+        cluster.now_s += 300.0
+        cluster.read(task, "cpu_share", 0.0)
+    assert cluster.alerts == []
+
+
+def test_a_kind_of_which_no_processor_time_was_ever_read_is_not_judged_by_it():
+    cluster = Cluster(watch())
+    for _ in range(101 * 20):
+        task = cluster.start()
+        cluster.now_s += 4320.0
+        cluster.end(task)
+    task = cluster.start()
+    for _ in range(12):
         cluster.now_s += 300.0
         cluster.read(task, "cpu_share", 0.0)
     assert cluster.alerts == []

@@ -22,7 +22,6 @@ class Run:
     band: Band | None
     started_s: float
     memory: Band | None = None
-    cpu_share: float = 0.0  # the lowest of its kind, 0 = not known
     is_told: bool = False  # its lateness was reported
 
 

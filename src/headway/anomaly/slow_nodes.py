@@ -18,7 +18,7 @@ POWERS: Final = (2.0, 4.0, 10.0)
 u in (0, 1), which are uniform on a node like all others. Each is tested for."""
 KEPT: Final = 24  # runs of a kind that are compared with
 ENOUGH: Final = 4  # runs elsewhere, without which nothing is compared
-MOST_NODES: Final = 4  # of one task: wider ones say little about each of their nodes
+MOST_NODES: Final = 8  # of one task: wider ones say little about each of their nodes
 ONE_KIND: Final = 0.5  # share of the evidence that each further run of one kind in a day counts
 MOST_EVIDENCE: Final = 40.0
 DAY_S: Final = 86400.0
@@ -69,7 +69,10 @@ class SlowNodes:
     def learn(
         self, task: Task, kind: Kind, runtime_s: float, floor_s: float
     ) -> list[tuple[str, float, float, float]]:
-        """One more completed task: (node, evidence in nats, since_s, times slower) where raised."""
+        """One more task that completed or reached its limit, and the nodes that it speaks against.
+
+        Each as (node, evidence in nats, since_s, times slower).
+        """
         nodes = nodes_of(task)
         if not nodes:
             return []

@@ -1,43 +1,56 @@
-"""Running tasks whose processors stand still though those of their kind never do for long."""
+"""Running tasks whose processors stand still though those of their kind never do for so long."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from headway.anomaly.expected import Recent
+
+if TYPE_CHECKING:
+    from headway.anomaly.expected import Kind
 
 ACTIVE: Final = 0.02  # share of its processors from which on a task does something
-USUAL: Final = 0.2  # lowest share among earlier tasks of its kind, from which on stillness counts
-LEAST_S: Final = 900.0
 
 
 @dataclass(slots=True)
 class _Known:
     active_s: float  # when it last did something
+    longest_s: float = 0.0  # that it did nothing, and went on
 
 
 class Stillness:
-    """How long each running task has done nothing."""
+    """How long each running task has done nothing, against what its kind did of late.
 
-    def __init__(self) -> None:
-        """Start with no task."""
+    least_s: stillness that is no matter, added to the longest of the latest tasks of the kind.
+    """
+
+    def __init__(self, least_s: float) -> None:
+        self._least_s = least_s
         self._tasks: dict[str, _Known] = {}
+        self._longest = Recent()
 
     def read(
-        self, task_id: str, at_s: float, cpu_share: float, usual: float, started_s: float
-    ) -> tuple[float, float] | None:
-        """One more reading: (hours of work missed, still since); None = nothing to say.
+        self, task_id: str, kind: Kind, at_s: float, cpu_share: float, started_s: float
+    ) -> tuple[float, float, float] | None:
+        """One more reading: (times as long as expected, still since, expected at most).
 
-        usual: the lowest share of its processors that a task of its kind used of late.
+        None = nothing to say.
         """
         known = self._tasks.setdefault(task_id, _Known(started_s))
+        still_s = at_s - known.active_s
         if cpu_share >= ACTIVE:
+            known.longest_s = max(known.longest_s, still_s)
             known.active_s = at_s
             return None
-        still_s = at_s - known.active_s
-        if usual < USUAL or still_s < LEAST_S:
+        band = self._longest.band(kind)
+        if band is None:
             return None
-        return still_s / 3600.0 * usual, known.active_s
+        most_s = band.high + self._least_s
+        return (still_s / most_s, known.active_s, most_s) if still_s > most_s else None
 
-    def forget(self, task_id: str) -> None:
-        """The task has ended."""
-        self._tasks.pop(task_id, None)
+    def end(self, task_id: str, kind: Kind, at_s: float, *, is_good: bool) -> None:
+        """The task has ended; only one that completed says what is usual."""
+        known = self._tasks.pop(task_id, None)
+        if known is not None and is_good:
+            self._longest.learn(kind, max(known.longest_s, at_s - known.active_s))

@@ -24,9 +24,9 @@ KINDS: Final = ("stuck", "still", "oversized", "leak", "slow_node", "failing")
 """What the false alarms are shared by: an overrun counts as stuck, a task that stands still has a
 threshold of its own and is raised as stuck. Out of memory is a fact and counts as no false alarm.
 """
-LEAST: Final = {"stuck": 1.5, "still": 0.25, "oversized": 1.5, "leak": 1.5}
-"""Thresholds that the past cannot lower: half as far again from the middle as what is expected, or
-a quarter of an hour of work missed."""
+LEAST: Final = {"stuck": 1.5, "still": 1.5, "oversized": 1.5, "leak": 1.5}
+"""Thresholds that the past cannot lower: half as far again as what is expected."""
+STILL: Final = 15.0  # times floor_s that any task may stand still
 
 
 class TaskWatch:
@@ -62,11 +62,10 @@ class TaskWatch:
         self._is_learning = True
         self._believed: dict[Key, dict[str, Band]] = {}
         self._recent = {target: Recent() for target in ("runtime_s", "memory_bytes")}
-        self._shares = Recent()
         self._running = Running(floor_s)
         self._attempts: dict[str, Key] = {}
         self._nodes, self._failures = SlowNodes(), Failures()
-        self._leaks, self._stillness = Leaks(), Stillness()
+        self._leaks, self._stillness = Leaks(), Stillness(STILL * floor_s)
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -101,7 +100,7 @@ class TaskWatch:
             return []
         if sample.metric == "memory_bytes" and run.memory is not None:
             return self._taken(self._rises(run, run.memory, sample))
-        if sample.metric == "cpu_share" and run.cpu_share > 0.0:
+        if sample.metric == "cpu_share":
             return self._taken(self._stands_still(run, sample))
         return []
 
@@ -135,16 +134,17 @@ class TaskWatch:
 
     def _stands_still(self, run: Run, sample: Sample) -> list[Finding]:
         still = self._stillness.read(
-            sample.source, sample.at_s, sample.value, run.cpu_share, run.started_s
+            sample.source, kind_of(run.task), sample.at_s, sample.value, run.started_s
         )
         if still is None:
             return []
-        missed_h, since_s = still
+        times, since_s, most_s = still
+        usual = f"those of its kind were for {most_s / 60.0:.0f} minutes at most"
         return [
             self._of_task(
-                run.task, "stuck", sample.at_s, shares="still", since_s=since_s, score=missed_h,
-                value=sample.value, low=run.cpu_share, high=1.0,
-                causes=("it waits for what does not come: its processors stand still",),
+                run.task, "stuck", sample.at_s, shares="still", since_s=since_s, score=times,
+                value=sample.at_s - since_s, low=0.0, high=most_s,
+                causes=(f"it waits for what does not come: its processors stand still, {usual}",),
                 advice="requeue it elsewhere",
             )
         ]  # fmt: skip
@@ -165,9 +165,7 @@ class TaskWatch:
             target: believed.get(target) or recent.band(kind)
             for target, recent in self._recent.items()
         }
-        share = self._shares.band(kind)
-        usual = 0.0 if share is None else share.low
-        run = Run(task, bands["runtime_s"], started_s, bands["memory_bytes"], usual)
+        run = Run(task, bands["runtime_s"], started_s, bands["memory_bytes"])
         self._running.start(key, run)
         self._attempts[task.id] = key
 
@@ -179,7 +177,8 @@ class TaskWatch:
         assert run is not None  # it was just started
         self._attempts.pop(task.id, None)
         self._leaks.forget(task.id)
-        self._stillness.forget(task.id)
+        is_good = task.state in SUCCEEDED
+        self._stillness.end(task.id, kind_of(task), at_s, is_good=is_good)
         run.task = task
         return [*self._ran(run, at_s), *self._used(run, at_s), *self._ended(run, at_s)]
 
@@ -190,12 +189,10 @@ class TaskWatch:
         found = []
         if run.band is not None and not run.is_told:
             found = [self._too_long("overrun", run, at_s)]
-        if task.state not in SUCCEEDED:
+        if task.state in SUCCEEDED:
+            self._recent["runtime_s"].learn(kind, runtime_s)
+        elif task.state != "timeout":  # one that was killed at its limit ran at least so long
             return found
-        self._recent["runtime_s"].learn(kind, runtime_s)
-        if task.cpu_s is not None and runtime_s > 0.0:
-            held = task.cpus_allocated or task.cpus_requested or 1.0
-            self._shares.learn(kind, task.cpu_s / runtime_s / max(held, 1e-9))
         for node, nats, since_s, times in self._nodes.learn(task, kind, runtime_s, self._floor_s):
             found.append(
                 Finding(
