@@ -4,8 +4,8 @@ python benchmarks/forecast_members.py DATA load|m4|speed|door [MEMBER ...]
 
 load: 64 hourly series, 24 hours ahead, origins in the last 30 % of each (load_series.py); m4: 414
 series, 48 hours ahead, the official split; speed: 500 made series of 90 days; door: the same
-through what `headway forecast` calls, in two processes: `auto`, `once` (the same members with no
-past origin to weigh them by) or `all`.
+through what `headway forecast` calls, in two processes: `auto` or `all`; with `_once`, the same
+members with no past origin to weigh them by.
 """
 
 import csv
@@ -129,9 +129,9 @@ def on_speed(name, _):
 def on_door(name, _):
     """Seconds and memory of a forecast for 500 series of 90 days, as a user asks for it."""
     panel = made_panel()
-    members = members_of(["all" if name == "all" else "auto"])
+    members = members_of([name.removesuffix("_once")])
     began, began_s = cpu_s(), time.perf_counter()
-    if name == "once":
+    if name.endswith("_once"):
         cuts = [len(panel.at_s)]
         found = play_all(panel, members, HORIZON, cuts, seed=0, workers=2, progress=told)
         cpu = {one: round(played.cpu_s, 1) for one, played in found.items()}
@@ -159,6 +159,6 @@ if __name__ == "__main__":
     folder, what, *names = sys.argv[1:]
     warnings.simplefilter("error")
     play = {"load": on_load, "m4": on_m4, "speed": on_speed, "door": on_door}[what]
-    usual = {"speed": FAST, "door": ("once", "auto")}.get(what, ALL)
+    usual = {"speed": FAST, "door": ("auto_once", "auto")}.get(what, ALL)
     for name in names or usual:
         print(play(name, folder), flush=True)
