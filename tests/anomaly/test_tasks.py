@@ -24,9 +24,10 @@ class Cluster:
 
     def start(self, **known):
         self.number += 1
+        given = {"id": str(self.number), "user": "ann", "name": "align"} | known
         task = Task(
-            cluster="c", id=str(self.number), submitted_s=self.now_s, started_s=self.now_s,
-            state="running", cpus_allocated=2.0, **({"user": "ann", "name": "align"} | known),
+            cluster="c", submitted_s=self.now_s, started_s=self.now_s, state="running",
+            cpus_allocated=2.0, **given,
         )  # fmt: skip
         self.see("started", task)
         return task
@@ -190,6 +191,15 @@ def test_a_task_killed_for_memory_is_told_at_once_even_while_thresholds_are_lear
     cluster = Cluster(watch())
     task = cluster.run(60.0, state="out_of_memory")
     assert kinds(cluster) == [("out_of_memory", task.id)]
+
+
+def test_a_task_that_is_killed_for_memory_again_is_told_again():
+    cluster = Cluster(watch())
+    for attempt in (1, 2):
+        cluster.end(cluster.start(id="big", attempt=attempt), state="out_of_memory",
+                    memory_peak_bytes=attempt * GB)  # fmt: skip
+    assert kinds(cluster) == [("out_of_memory", "big")] * 2
+    assert len({a.alert_id for a in cluster.alerts}) == 2
 
 
 def test_a_node_on_which_tasks_of_several_kinds_run_longer_is_slow_and_no_other_node_is(cluster):

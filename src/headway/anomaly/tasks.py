@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.anomaly import task_causes as causes
@@ -217,7 +218,9 @@ class TaskWatch:
         }  # fmt: skip
         if task.state == "out_of_memory":
             more = "retry it with more memory"
-            return [self._of_task(task, "out_of_memory", at_s, score=1.0, advice=more, **told)]
+            found = self._of_task(task, "out_of_memory", at_s, score=1.0, advice=more, **told)
+            # attempts are incidents of their own: a second kill of the same task is news
+            return [replace(found, incident=f"{found.incident}, attempt {task.attempt}")]
         if band is None:
             return []
         score = band.strangeness(float(peak), FLOOR_BYTES)
