@@ -83,7 +83,7 @@ def test_optimize_writes_the_report_and_leaves_models(trace, tmp_path):
         (["simulate", "made.swf", "--runtimes", "wished"], "runtimes must be"),
         (["simulate", "made.swf", "--start", "119", "--jobs", "5"], "start and jobs"),
         (["replay", "made.swf", "--target", "luck"], "target must be one of"),
-        (["plan", "made.swf"], "a plan for 30 days needs 135 days of history, got 1"),
+        (["plan", "made.swf"], "a plan for 30 days needs 135 days of history with tasks, got 1"),
         (["plan", "made.swf", "--policy", "lifo"], "policy must be one of"),
         (["plan", "made.swf", "--level", "1"], "level in (0, 1)"),
         (
