@@ -13,7 +13,12 @@ from headway.errors import ConfigError, InputError
 STEP_S = 3600.0
 NAMES = ["ensemble", *sorted(DETECTORS)]
 STEPS = 220
-SMALL = {"isolation": {"trees": 8}, "nearest": {"kept": 32}}
+SMALL = {
+    "autoencoder": {"steps": 20, "kept": 128},
+    "isolation": {"trees": 8},
+    "joint": {"members": ["same_time", "components"]},
+    "nearest": {"kept": 32},
+}
 QUIET = {"adwin", "page_hinkley", "peers", "cusum", "slow_surprise", "slow_ewma", "nearest"}
 QUIET |= {"isolation"}  # a forest of equal rows has no cuts
 """Detectors that need more than one point, or more than two series, to call one strange."""

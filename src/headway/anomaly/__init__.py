@@ -11,19 +11,22 @@ from typing import Any
 from headway.anomaly.alerts import Alerting, AlertPolicy, rarity, usual_policy
 from headway.anomaly.bands import Bands
 from headway.anomaly.calibrated import Calibrated, Statistic, read
+from headway.anomaly.causes import likely_causes, rank_causes
 from headway.anomaly.contextual import Context
 from headway.anomaly.control_chart import ControlChart, control_limit
 from headway.anomaly.drift import Drift
 from headway.anomaly.ensemble import Ensemble
 from headway.anomaly.isolation import Isolation
+from headway.anomaly.joint import ROW_DETECTORS, Joint, row_score, strangest
 from headway.anomaly.peer import Peers
 from headway.anomaly.subsequence import Directions, NearestPasts
 from headway.errors import ConfigError
 
 __all__ = [
     "DETECTORS", "MEMBERS", "AlertPolicy", "Alerting", "Bands", "Calibrated", "Context",
-    "ControlChart", "Directions", "Drift", "Ensemble", "Isolation", "NearestPasts", "Peers",
-    "control_limit", "detector", "load", "rarity", "usual_policy",
+    "ControlChart", "Directions", "Drift", "Ensemble", "Isolation", "Joint", "NearestPasts",
+    "Peers", "control_limit", "detector", "likely_causes", "load", "rank_causes", "rarity",
+    "row_score", "strangest", "usual_policy",
 ]  # fmt: skip
 
 DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -41,6 +44,8 @@ DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {
     "adwin": (Drift, {"test": "adwin"}),
     "page_hinkley": (Drift, {"test": "page_hinkley"}),
     "peers": (Peers, {}),
+    **ROW_DETECTORS,
+    "joint": (Joint, {}),
 }
 """What measures strangeness and its settings, by the short name of each single detector."""
 
