@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headway import __version__
-from headway.cli import foreseeing, growing, judging, learning, responding
+from headway.cli import foreseeing, growing, judging, learning, responding, watching
 from headway.errors import HeadwayError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command()(judging.replay)
 app.command()(judging.tradeoffs)
 app.command()(foreseeing.forecast)
 app.command()(foreseeing.plan)
+app.command()(watching.detect)
 app.command()(responding.respond)
 app.command()(learning.configure)
 app.command()(learning.tune)

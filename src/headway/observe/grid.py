@@ -57,9 +57,10 @@ def on_grid(points: Points, step_s: float = 0.0, phase_s: float = 0.0) -> tuple[
         )
     y, shared = np.full((steps, len(known)), np.nan), 0
     for column, (name, (t, values)) in enumerate(known.items()):
-        is_counter = name.split("{")[0].endswith(COUNTERS)
+        is_counter = counts_up(name)
         if is_counter:
-            t, values = _increases(t, values, usual_step_s([t]) if len(t) > 1 else step_s)
+            rise = rises(t, values, usual_step_s([t]) if len(t) > 1 else step_s)
+            t, values = t[np.isfinite(rise)], rise[np.isfinite(rise)]
         cell = np.floor((t - phase_s) / step_s + shift).astype(np.intp) - first
         y[:, column], more = _filled(cell, values, steps, is_counter)
         shared += 0 if is_asked or is_counter else more
@@ -90,6 +91,27 @@ def usual_step_s(times: Sequence[Floats]) -> float:
     return float(steps[np.argmax(counts)])
 
 
+def counts_up(name: str) -> bool:
+    """Whether a series is a counter, by its name.
+
+    >>> counts_up('http_requests_total{code="200"}'), counts_up("load")
+    (True, False)
+    """
+    return name.split("{")[0].endswith(COUNTERS)
+
+
+def rises(t: Floats, values: Floats, step_s: float) -> Floats:
+    """What a counter rose by until each point (n,); NaN at the first and across a gap.
+
+    Points are the oldest first. A fall is a new beginning at 0: what it then shows was counted
+    since.
+    """
+    rise = np.diff(values, prepend=np.nan)
+    rise = np.where(rise < 0, values, rise)
+    is_next = np.diff(t, prepend=-np.inf) < 1.5 * step_s
+    return np.asarray(np.where(is_next, rise, np.nan))
+
+
 def _in_order(t: Floats, values: Floats) -> tuple[Floats, Floats]:
     """The points with a time and a value, oldest first."""
     kept = np.isfinite(t) & np.isfinite(values)
@@ -110,14 +132,3 @@ def _filled(cell: NDArray[np.intp], values: Floats, steps: int, is_sum: bool) ->
     total = np.bincount(cell, values, minlength=steps)
     size = 1.0 if is_sum else np.maximum(count, 1)
     return np.where(count > 0, total / size, np.nan), int((count > 1).sum())
-
-
-def _increases(t: Floats, values: Floats, step_s: float) -> tuple[Floats, Floats]:
-    """What a counter rose by from each point to the next; not across a gap.
-
-    A fall is a new beginning at 0: what it then shows was counted since.
-    """
-    rise = np.diff(values)
-    rise = np.where(rise < 0, values[1:], rise)
-    is_next = np.diff(t) < 1.5 * step_s if len(t) > 1 else np.empty(0, dtype=bool)
-    return t[1:][is_next], rise[is_next]

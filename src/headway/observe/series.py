@@ -34,6 +34,15 @@ _UNITS: Final = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (0.0, 1.0))  # above,
 
 
 @dataclass(slots=True)
+class PointsFile:
+    """The points of each series as a file held them, in its order, and what SeriesFile says."""
+
+    points: Points
+    doubts: list[str]
+    reasons: dict[str, int]
+
+
+@dataclass(slots=True)
 class SeriesFile:
     """What a file held: its series, what to say of them, and how many rows were set aside and why.
 
@@ -61,13 +70,29 @@ def read_series(
     InputError where there is no time, no number or nothing at all, or where rows of several series
     cannot be told apart.
     """
+    read = read_points(path, time=time, values=values, series=series, zone=zone)
+    panel, more = on_grid(read.points, step_s)
+    return SeriesFile(panel, read.doubts + more, read.reasons)
+
+
+def read_points(
+    path: str | Path,
+    *,
+    time: str = "",
+    values: Sequence[str] = (),
+    series: str = "",
+    zone: str = "",
+) -> PointsFile:
+    """The points of each series of a file as they are, NaN where a time or value is none.
+
+    Arguments and errors are those of `read_series`.
+    """
     source = Source(path)
     try:
         head = source.head(64).removeprefix(b"\xef\xbb\xbf").lstrip()
         if head[:1] == b"{":
             points = points_of(source.whole(_MOST_BYTES), str(source.path))
-            panel, doubts = on_grid(points, step_s)
-            return SeriesFile(panel, source.doubts + doubts)
+            return PointsFile(points, list(source.doubts), {})
         reasons: dict[str, int] = {}
         table = _table(source, reasons)
     finally:
@@ -75,8 +100,7 @@ def read_series(
     doubts = list(source.doubts)
     names = _Names(time, tuple(values), series, zone)
     points = _points(table, source, names, doubts, reasons)
-    panel, more = on_grid(points, step_s)
-    return SeriesFile(panel, doubts + more, {k: n for k, n in reasons.items() if n})
+    return PointsFile(points, doubts, {k: n for k, n in reasons.items() if n})
 
 
 @dataclass(frozen=True, slots=True)
