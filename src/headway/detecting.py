@@ -42,6 +42,11 @@ CAUSES: Final = {
     "adwin": "its mean changed for good",
     "page_hinkley": "its mean changed for good",
     "peers": "it does what no other series does",
+    "same_time": "it does not go with the other series as usual",
+    "components": "the series stopped moving together",
+    "seasonal_components": "the series stopped moving together, their season aside",
+    "autoencoder": "a recent past that a network cannot rebuild",
+    "joint": "it does not go with the other series as usual",
 }
 """What a detector sees, by its name."""
 

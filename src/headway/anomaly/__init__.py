@@ -10,7 +10,7 @@ from typing import Any
 
 from headway.anomaly.alerts import Alerting, AlertPolicy, rarity, usual_policy
 from headway.anomaly.bands import Bands
-from headway.anomaly.calibrated import Calibrated, Statistic, read
+from headway.anomaly.calibrated import Calibrated, Statistic, observed, read
 from headway.anomaly.causes import likely_causes, rank_causes
 from headway.anomaly.contextual import Context
 from headway.anomaly.control_chart import ControlChart, control_limit
@@ -25,8 +25,8 @@ from headway.errors import ConfigError
 __all__ = [
     "DETECTORS", "MEMBERS", "AlertPolicy", "Alerting", "Bands", "Calibrated", "Context",
     "ControlChart", "Directions", "Drift", "Ensemble", "Isolation", "Joint", "NearestPasts",
-    "Peers", "control_limit", "detector", "likely_causes", "load", "rank_causes", "rarity",
-    "row_score", "strangest", "usual_policy",
+    "Peers", "control_limit", "detector", "likely_causes", "load", "observed", "rank_causes",
+    "rarity", "row_score", "strangest", "usual_policy",
 ]  # fmt: skip
 
 DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {
