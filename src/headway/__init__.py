@@ -15,6 +15,7 @@ _DOOR = {
     "MemoryStore": "headway.store",
     "ModelStore": "headway.store",
     "Task": "headway.records",
+    "connect": "headway.serve",
     "replay": "headway.verify.replay",
     "HeadwayError": "headway.errors",
 }
@@ -28,6 +29,7 @@ __all__ = [
     "ModelStore",
     "Task",
     "__version__",
+    "connect",
     "replay",
 ]
 

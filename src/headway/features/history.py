@@ -108,8 +108,13 @@ class History:
         return self._happen(SUBMIT, task, task.submitted_s)
 
     def look(self, task: Task, at_s: float) -> Features:
-        """The features (1 row) of a task at a moment; nothing is counted."""
-        return self._happen(LOOK, task, at_s)
+        """The features (1 row) of a task at a moment; nothing is counted nor remembered."""
+        known = [len(book) for book in self._codes.values()]
+        x = self._happen(LOOK, task, at_s)
+        for book, n in zip(self._codes.values(), known, strict=True):
+            if len(book) > n:
+                book.popitem()
+        return x
 
     def start(self, task: Task) -> None:
         """Count a task as running since task.started_s."""

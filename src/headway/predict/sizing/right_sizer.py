@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -64,7 +65,14 @@ class RightSizer:
         """Sizes of n tasks as of now; believed (n, believers): median peaks, NaN = refused."""
         n = len(x)
         unknown = np.full(n, np.nan)
-        return self.follow(x, believed, np.zeros(n, np.int64), np.arange(n), unknown, unknown)
+        keys, groups = self._known_places(x)
+        facts = self._facts(x, believed, unknown, unknown)
+        sized, law = np.full((n, 3), np.nan), np.full((n, 2), COLD)
+        kinds, rows = np.zeros(n, np.int64), np.arange(n)
+        steps.follow(
+            self._state, kinds, rows, keys, groups, facts, _outlasting(x), self._risk, sized, law
+        )
+        return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0], law[:, 1], _signed(law))
 
     def learn(
         self,
@@ -159,6 +167,22 @@ class RightSizer:
         self._state = grown(self._state, 0, len(self._keys), 1 + len(self._groups))
         return keys, groups
 
+    def _known_places(self, x: Features) -> tuple[Integers, Integers]:
+        """As `_places`, but what is new is not remembered: it gets the number after the last."""
+        new_key, new_group = len(self._keys), len(self._groups)
+        self._state = grown(self._state, 0, new_key + 1, new_group + 2)
+        keys, groups = np.full((len(x), len(_LEVELS)), -1), np.zeros(len(x), dtype=np.int64)
+        columns, request, workflow, user = _columns_of(x.names)
+        for i, values in enumerate(np.where(np.isnan(x.values), -1.0, x.values).tolist()):
+            for level, parts in enumerate(columns):
+                if values[parts[0]] >= 0.0 if parts else values[request] == -1.0:
+                    key = (float(level), *[values[part] for part in parts])
+                    keys[i, level] = self._keys.get(key, new_key)
+            own = 2 * values[workflow] if values[workflow] >= 0 else 2 * values[user] + 1
+            if own >= 0:
+                groups[i] = 1 + self._groups.get((own,), new_group)
+        return keys, groups
+
     def _facts(self, x: Features, believed: Floats, peak: Floats, runtime_s: Floats) -> Floats:
         """What laws look at, (n, f)."""
         facts = np.full((len(x), laws.BELIEVED + self._believers), np.nan)
@@ -171,6 +195,14 @@ class RightSizer:
             facts[:, laws.TAG + k] = x.column(f"tag_{k + 1}")
         facts[:, laws.BELIEVED :] = np.log(np.maximum(believed, 1e6))
         return facts
+
+
+@lru_cache(maxsize=8)
+def _columns_of(names: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], ...], int, int, int]:
+    """Columns of the parts of each level, of the request, the workflow and the user."""
+    parts = tuple(tuple(names.index(part) for part in level) for level in _LEVELS.values())
+    request = names.index("memory_requested_bytes")
+    return parts, request, names.index("workflow"), names.index("user")
 
 
 def _numbered(values: Floats, book: dict[tuple[float, ...], int]) -> Integers:
@@ -202,10 +234,10 @@ def _outlasting(x: Features) -> Floats:
 
 def _signed(chosen: Integers) -> NDArray[np.str_]:
     """Which law of which key each row (law, level) names."""
-    texts = {(a, b): _signature(a, b) for a, b in {(int(a), int(b)) for a, b in chosen}}
-    return np.array([texts[int(a), int(b)] for a, b in chosen], dtype="<U48")
+    return np.array([_signature(law, level) for law, level in chosen.tolist()], dtype="<U48")
 
 
+@lru_cache(maxsize=256)
 def _signature(law: int, level: int) -> str:
     """The name of a law and of the key that it is of; level -1: of no key."""
     if law == COLD:

@@ -1,0 +1,242 @@
+"""What the trained models of a home say of one task: how long it runs, what memory to give it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from headway.errors import ConfigError, StoreError
+from headway.features import History
+from headway.features.history import VERSION
+from headway.predict import load
+from headway.predict.sizing import RightSizer
+from headway.store.models import ModelStore
+
+if TYPE_CHECKING:
+    from headway.predict.conformal import Conformal
+    from headway.predict.risk import Risk
+    from headway.protocols import Features
+    from headway.records import Estimate, Task
+    from headway.store.models import Model
+
+log = logging.getLogger(__name__)
+
+NAMES: Final = ("history", "runtime", "memory", "sizing")
+"""The models of a home that an answer is made of, trained together by `headway optimize`."""
+STALE_S: Final = 30 * 86400.0
+"""Age of models from which nothing is believed of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One number that is believed: its value, its quantiles at levels, and who says so.
+
+    Where it is refused, value is None and quantiles are empty.
+    """
+
+    value: float | None
+    levels: tuple[float, ...]
+    quantiles: tuple[float, ...]
+    made_by: str
+    refused: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How to run one task, as of a moment.
+
+    memory_bytes is what to give it: by the sizer, else what was asked for, else None; made_by says
+    which. refused: why no model sized it ('' = one did). version: of the models, staleness_s: their
+    age. features (d,) as they were served, none where there is no history.
+    """
+
+    at_s: float
+    runtime_s: Said
+    peak_bytes: Said
+    memory_bytes: int | None
+    made_by: str
+    refused: str
+    version: str
+    staleness_s: float
+    feature_names: tuple[str, ...]
+    features: tuple[float, ...]
+    features_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The parts of one training; what is missing is None."""
+
+    versions: tuple[tuple[str, str], ...]  # name, version; of all that are in use
+    created_s: float
+    history: History | None
+    runtime: Conformal | Risk | None
+    memory: Conformal | Risk | None
+    sizer: RightSizer | None
+
+    @property
+    def version(self) -> str:
+        """The versions that are in use, in words: 'history v000001, runtime v000001'."""
+        return ", ".join(f"{name} {version}" for name, version in self.versions)
+
+
+class Advisor:
+    """Asks the current models of a home; belongs to one thread at a time.
+
+    stale_s: age of the models from which a task gets what it asked for. ConfigError where there
+    is no home.
+    """
+
+    def __init__(self, home: str | Path, *, stale_s: float = STALE_S) -> None:
+        if not Path(home).is_dir():
+            raise ConfigError(f"there is no home {home}: make one with headway optimize --home")
+        if not stale_s > 0.0:
+            raise ConfigError(f"stale_s must be above 0, got {stale_s}")
+        self._store, self._stale_s = ModelStore(home), stale_s
+        self._seen = self._pointers()
+        self.models = _loaded(self._store, self._seen, is_whole=False)
+
+    def refresh(self) -> bool:
+        """Take up other versions that are current by now; whether there were any.
+
+        Versions of two trainings do not go together (the history numbers its words anew each time):
+        while one is being published, or is rolled back in part, the whole one before stays in use;
+        the StoreError that says so comes once.
+        """
+        pointers = self._pointers()
+        if pointers == self._seen:
+            return False
+        self._seen = pointers
+        self.models = _loaded(self._store, pointers, is_whole=True)
+        return True
+
+    def advise(self, task: Task, at_s: float) -> Answer:
+        """What is believed of a task as of a moment, and what to give it."""
+        age_s = at_s - self.models.created_s
+        reason = self._silence(age_s)
+        if reason or self.models.history is None:
+            unknown = _unsaid(reason)
+            return _answer(task, at_s, unknown, unknown, None, "", reason, age_s, self.models)
+        return self._asked(task, at_s, age_s, self.models.history.look(task, at_s))
+
+    def estimate_runtime(self, task: Task, at_s: float) -> Said:
+        """What is believed of a task's runtime as of a moment; no more than that is asked."""
+        models = self.models
+        reason = self._silence(at_s - models.created_s)
+        if reason or models.history is None or models.runtime is None:
+            return _unsaid(reason or "there is no model of runtimes")
+        return _said(models.runtime.predict(models.history.look(task, at_s)))
+
+    def _asked(self, task: Task, at_s: float, age_s: float, x: Features) -> Answer:
+        models = self.models
+        runtime = _unsaid("there is no model of runtimes")
+        if models.runtime is not None:
+            runtime = _said(models.runtime.predict(x))
+        if models.memory is None or models.sizer is None:
+            reason = "there is no model of memory"
+            unknown = _unsaid(reason)
+            return _answer(task, at_s, runtime, unknown, None, "", reason, age_s, models, x)
+        memory = models.memory.predict(x)
+        sizes = models.sizer.size(x, memory.value[:, None])
+        given, made_by = float(sizes.first[0]), str(sizes.made_by[0])
+        if math.isnan(given):
+            reason = "nothing like it has ended and no memory was asked for"
+            return _answer(task, at_s, runtime, _said(memory), None, "", reason, age_s, models, x)
+        bytes_ = math.ceil(given)
+        return _answer(task, at_s, runtime, _said(memory), bytes_, made_by, "", age_s, models, x)
+
+    def _silence(self, age_s: float) -> str:
+        """Why no model is asked; '' = they are."""
+        if self.models.history is None:
+            return "the home holds no trained models"
+        if age_s > self._stale_s:
+            return f"the models are {age_s / 86400.0:.1f} days old, more than is believed"
+        return ""
+
+    def _pointers(self) -> tuple[tuple[str, str], ...]:
+        """Name and version of each model that is current."""
+        found = []
+        for name in NAMES:
+            try:
+                found.append((name, self._store.current(name)))
+            except StoreError:
+                if self._store.versions(name):
+                    raise
+        return tuple(found)
+
+
+def _loaded(store: ModelStore, pointers: tuple[tuple[str, str], ...], *, is_whole: bool) -> Models:
+    """The models of the training that the current history is of.
+
+    Of models of other trainings is_whole makes a StoreError; else they are left out.
+    """
+    kept = {name: store.load(name, version) for name, version in pointers}
+    created_s = kept["history"].meta.created_s if "history" in kept else 0.0
+    others = [name for name, model in kept.items() if model.meta.created_s != created_s]
+    if others:
+        text = f"{', '.join(others)} of the home is not of the training of the history there"
+        if is_whole:
+            raise StoreError(f"{text}: finish the training, or roll all models back")
+        log.warning("%s, and is not used", text)
+    kept = {name: model for name, model in kept.items() if name not in others}
+    used = tuple((name, version) for name, version in pointers if name in kept)
+    return _parts(kept, used, created_s)
+
+
+def _parts(
+    kept: dict[str, Model], pointers: tuple[tuple[str, str], ...], created_s: float
+) -> Models:
+    """The parts in memory; StoreError where they were taught other features than these."""
+    for name, model in kept.items():
+        if model.meta.features_version not in ("", VERSION):
+            raise StoreError(
+                f"model {name!r} was taught features {model.meta.features_version}, these are"
+                f" {VERSION}: run headway optimize again"
+            )
+
+    def made(name: str, make: Any) -> Any:
+        try:
+            return make(kept[name].files) if name in kept else None
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"model {name!r} cannot be read: {error}") from error
+
+    return Models(
+        pointers, created_s, made("history", History.load), made("runtime", load),
+        made("memory", load), made("sizing", RightSizer.load),
+    )  # fmt: skip
+
+
+def _said(estimate: Estimate) -> Said:
+    """The first row of an estimate as plain numbers."""
+    refused = str(estimate.refused[0])
+    return Said(
+        value=None if refused else float(estimate.value[0]),
+        levels=tuple(estimate.levels.tolist()),
+        quantiles=() if refused else tuple(estimate.quantiles[0].tolist()),
+        made_by=str(estimate.made_by[0]),
+        refused=refused,
+    )
+
+
+def _unsaid(reason: str) -> Said:
+    return Said(value=None, levels=(), quantiles=(), made_by="", refused=reason)
+
+
+def _answer(
+    task: Task, at_s: float, runtime: Said, peak: Said, given: int | None, made_by: str,
+    refused: str, age_s: float, models: Models, x: Features | None = None,
+) -> Answer:  # fmt: skip
+    """An answer; without bytes that a model gave, what the task asked for, and signed so."""
+    asked = task.memory_requested_bytes
+    if given is None and asked is not None:
+        given, made_by = asked, "request"
+    return Answer(
+        at_s=at_s, runtime_s=runtime, peak_bytes=peak, memory_bytes=given, made_by=made_by,
+        refused=refused, version=models.version, staleness_s=max(age_s, 0.0),
+        feature_names=() if x is None else x.names,
+        features=() if x is None else tuple(x.values[0].tolist()),
+        features_version="" if x is None else x.version,
+    )  # fmt: skip
