@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headway import __version__
-from headway.cli import foreseeing, growing, judging, learning, responding, watching
+from headway.cli import foreseeing, growing, judging, learning, responding, serving, watching
 from headway.errors import HeadwayError
 
 app = typer.Typer(
@@ -39,6 +39,8 @@ app.command()(foreseeing.forecast)
 app.command()(foreseeing.plan)
 app.command()(watching.detect)
 app.command()(responding.respond)
+app.command()(serving.decisions)
+app.command()(serving.status)
 app.command()(learning.configure)
 app.command()(learning.tune)
 train = typer.Typer(no_args_is_help=True, help="Train what a cluster may be steered by.")

@@ -64,6 +64,9 @@ class Answer:
     feature_names: tuple[str, ...]
     features: tuple[float, ...]
     features_version: str
+    decision_id: str = ""
+    arm: str = ""  # of a rollout; '' = there is none
+    propensity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,47 +14,101 @@ import numpy as np
 from headway.errors import ConfigError, StoreError
 from headway.schedule.rules import keys_of, rule_named
 from headway.serve.advisor import STALE_S, Advisor
+from headway.serve.decisions import DecisionLog, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from headway.records import Task
+    from headway.records import Feedback, Outcome, Task
     from headway.serve.advisor import Answer
 
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0  # seconds between two looks at which versions are current
-KEPT: Final = 20_000  # tasks whose runtime is remembered between two orders
+KEPT: Final = 20_000  # tasks whose runtime is remembered between two orders, and keys
 UNKNOWN_S: Final = 1e9  # stands for a runtime of which nothing is known: it goes last
 RULES: Final = ("areaxt", "saf", "sjf", "fcfs")  # need no beginning of time to count from
 
 
 def connect(
-    home: str | Path, *, stale_s: float = STALE_S, clock: Callable[[], float] = time.time
+    home: str | Path,
+    *,
+    stale_s: float = STALE_S,
+    is_logged: bool = True,
+    clock: Callable[[], float] = time.time,
 ) -> Client:
     """The answers of a home's trained models; ConfigError where there is no home.
 
     stale_s: age of the models from which a task gets what it asked for. clock: seconds now.
+    is_logged: keep every answer below `<home>/decisions`.
     """
-    return Client(Advisor(home, stale_s=stale_s), clock)
+    advisor = Advisor(home, stale_s=stale_s)
+    return Client(advisor, clock, DecisionLog(home) if is_logged else None)
 
 
 class Client:
     """Asks for sizes and orders. Threads may share it; other versions are taken up by itself."""
 
-    def __init__(self, advisor: Advisor, clock: Callable[[], float]) -> None:
-        self._advisor, self._clock = advisor, clock
+    def __init__(
+        self, advisor: Advisor, clock: Callable[[], float], decisions: DecisionLog | None = None
+    ) -> None:
+        self._advisor, self._clock, self._decisions = advisor, clock, decisions
         self._guard = threading.Lock()
         self._looked_s = clock()
         self._runtimes: dict[tuple[str, str, int], float] = {}
+        self._keyed: dict[str, tuple[Task, Answer, Future[None]]] = {}
 
-    def size(self, task: Task) -> Answer:
-        """What to give a task now, and what is believed of it."""
+    def size(self, task: Task, *, idempotency_key: str = "") -> Answer:
+        """What to give a task now, and what is believed of it; logged within milliseconds."""
+        return self.decide(task, idempotency_key=idempotency_key)[0]
+
+    def decide(self, task: Task, *, idempotency_key: str = "") -> tuple[Answer, Future[None]]:
+        """As `size`, and a Future that is done when the answer is on the disk.
+
+        The same key within the last KEPT gets the same answer; ConfigError where it came with
+        another task. A key gives the same decision_id for ever.
+        """
+        began_s = time.perf_counter()
         with self._guard:
+            if idempotency_key in self._keyed:
+                asked, answer, kept = self._keyed[idempotency_key]
+                if replace(asked, submitted_s=task.submitted_s) != task:
+                    raise ConfigError(
+                        f"idempotency key {idempotency_key!r} came before with another task"
+                    )
+                return answer, kept
             now_s = self._clock()
             self._refresh(now_s)
-            return self._advisor.advise(task, now_s)
+            answer = replace(self._advisor.advise(task, now_s), decision_id=id_of(idempotency_key))
+            if self._decisions is None:
+                kept = Future()
+                kept.set_result(None)
+            else:
+                kept = self._decisions.decide(task, answer, time.perf_counter() - began_s)
+            if idempotency_key:
+                if len(self._keyed) >= KEPT:
+                    del self._keyed[next(iter(self._keyed))]
+                self._keyed[idempotency_key] = task, answer, kept
+            return answer, kept
+
+    def outcome(self, outcome: Outcome) -> Future[None]:
+        """What became of a decision: also days later, again, or before the decision came."""
+        return self._log().outcome(outcome)
+
+    def feedback(self, feedback: Feedback) -> Future[None]:
+        """What a person thought of a decision and whether it was followed."""
+        return self._log().feedback(feedback)
+
+    def close(self) -> None:
+        """Write all that was answered; nothing may be asked after."""
+        if self._decisions is not None:
+            self._decisions.close()
+
+    def _log(self) -> DecisionLog:
+        if self._decisions is None:
+            raise ConfigError("this client keeps no log: connect with is_logged=True")
+        return self._decisions
 
     def order(self, queue: Sequence[Task], *, rule: str = "areaxt") -> list[Task]:
         """The tasks that wait, the one that should go first first.
