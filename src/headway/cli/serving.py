@@ -1,8 +1,12 @@
-"""The commands about what is served: status, decisions."""
+"""The commands about what is served: serve, status, decisions."""
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +17,25 @@ from headway.cli.options import HOME, Home, Json
 Expires = Annotated[
     float, typer.Option(min=0.001, help="Days after which no outcome is waited for any more.")
 ]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 = a free one.")] = 8400,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Lines 'TOKEN SCOPE,SCOPE'; needed if others can reach it.")
+    ] = None,
+    home: Home = HOME,
+) -> None:
+    """Answer over HTTP from a home's trained models until stopped."""
+    from headway.serve.run import serve as run
+
+    run(home, host, port, token_file, lambda at: print(f"Serving on {at}", file=sys.stderr))
+    logging.shutdown()
+    sys.stderr.flush()
+    # All is kept and closed. Threads of the HTTP library that still wait for Python would abort a
+    # process that winds it down: now and then an end had status -6.
+    os._exit(0)
 
 
 def decisions(expires_days: Expires = 14.0, home: Home = HOME, as_json: Json = False) -> None:

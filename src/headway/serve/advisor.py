@@ -118,42 +118,25 @@ class Advisor:
 
     def advise(self, task: Task, at_s: float) -> Answer:
         """What is believed of a task as of a moment, and what to give it."""
-        age_s = at_s - self.models.created_s
-        reason = self._silence(age_s)
-        if reason or self.models.history is None:
+        models = self.models  # another thread may put others there meanwhile
+        age_s = at_s - models.created_s
+        reason = self._silence(models, age_s)
+        if reason or models.history is None:
             unknown = _unsaid(reason)
-            return _answer(task, at_s, unknown, unknown, None, "", reason, age_s, self.models)
-        return self._asked(task, at_s, age_s, self.models.history.look(task, at_s))
+            return _answer(task, at_s, unknown, unknown, None, "", reason, age_s, models)
+        return _asked(models, task, at_s, age_s, models.history.look(task, at_s))
 
     def estimate_runtime(self, task: Task, at_s: float) -> Said:
         """What is believed of a task's runtime as of a moment; no more than that is asked."""
         models = self.models
-        reason = self._silence(at_s - models.created_s)
+        reason = self._silence(models, at_s - models.created_s)
         if reason or models.history is None or models.runtime is None:
             return _unsaid(reason or "there is no model of runtimes")
         return _said(models.runtime.predict(models.history.look(task, at_s)))
 
-    def _asked(self, task: Task, at_s: float, age_s: float, x: Features) -> Answer:
-        models = self.models
-        runtime = _unsaid("there is no model of runtimes")
-        if models.runtime is not None:
-            runtime = _said(models.runtime.predict(x))
-        if models.memory is None or models.sizer is None:
-            reason = "there is no model of memory"
-            unknown = _unsaid(reason)
-            return _answer(task, at_s, runtime, unknown, None, "", reason, age_s, models, x)
-        memory = models.memory.predict(x)
-        sizes = models.sizer.size(x, memory.value[:, None])
-        given, made_by = float(sizes.first[0]), str(sizes.made_by[0])
-        if math.isnan(given):
-            reason = "nothing like it has ended and no memory was asked for"
-            return _answer(task, at_s, runtime, _said(memory), None, "", reason, age_s, models, x)
-        bytes_ = math.ceil(given)
-        return _answer(task, at_s, runtime, _said(memory), bytes_, made_by, "", age_s, models, x)
-
-    def _silence(self, age_s: float) -> str:
+    def _silence(self, models: Models, age_s: float) -> str:
         """Why no model is asked; '' = they are."""
-        if self.models.history is None:
+        if models.history is None:
             return "the home holds no trained models"
         if age_s > self._stale_s:
             return f"the models are {age_s / 86400.0:.1f} days old, more than is believed"
@@ -210,6 +193,25 @@ def _parts(
         pointers, created_s, made("history", History.load), made("runtime", load),
         made("memory", load), made("sizing", RightSizer.load),
     )  # fmt: skip
+
+
+def _asked(models: Models, task: Task, at_s: float, age_s: float, x: Features) -> Answer:
+    """The answer for a task that was described."""
+    runtime = _unsaid("there is no model of runtimes")
+    if models.runtime is not None:
+        runtime = _said(models.runtime.predict(x))
+    if models.memory is None or models.sizer is None:
+        reason = "there is no model of memory"
+        unknown = _unsaid(reason)
+        return _answer(task, at_s, runtime, unknown, None, "", reason, age_s, models, x)
+    memory = models.memory.predict(x)
+    sizes = models.sizer.size(x, memory.value[:, None])
+    given, made_by = float(sizes.first[0]), str(sizes.made_by[0])
+    if math.isnan(given):
+        reason = "nothing like it has ended and no memory was asked for"
+        return _answer(task, at_s, runtime, _said(memory), None, "", reason, age_s, models, x)
+    bytes_ = math.ceil(given)
+    return _answer(task, at_s, runtime, _said(memory), bytes_, made_by, "", age_s, models, x)
 
 
 def _said(estimate: Estimate) -> Said:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from headway.errors import ConfigError, StoreError
+from headway.records import Task
 from headway.schedule.rules import keys_of, rule_named
 from headway.serve.advisor import STALE_S, Advisor
 from headway.serve.decisions import DecisionLog, id_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from headway.records import Feedback, Outcome, Task
+    from headway.records import Feedback, Outcome
     from headway.serve.advisor import Answer
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,10 @@ class Client:
         self, advisor: Advisor, clock: Callable[[], float], decisions: DecisionLog | None = None
     ) -> None:
         self._advisor, self._clock, self._decisions = advisor, clock, decisions
+        self.is_refreshing = True  # False: another thread calls refresh
         self._guard = threading.Lock()
         self._looked_s = clock()
-        self._runtimes: dict[tuple[str, str, int], float] = {}
+        self._runtimes: dict[tuple[str, str, int], tuple[Task, float]] = {}
         self._keyed: dict[str, tuple[Task, Answer, Future[None]]] = {}
 
     def size(self, task: Task, *, idempotency_key: str = "") -> Answer:
@@ -134,23 +136,41 @@ class Client:
     def _runtime(self, task: Task, now_s: float) -> float:
         """The runtime that a task is ordered by: what is believed, its limit, or UNKNOWN_S."""
         key = (task.cluster, task.id, task.attempt)
-        known = self._runtimes.get(key)
-        if known is None:
+        asked, known = self._runtimes.get(key, (None, 0.0))
+        if asked != task:
             said = self._advisor.estimate_runtime(task, now_s).value
             known = (task.limit_s or UNKNOWN_S) if said is None else said
             if len(self._runtimes) >= KEPT:
                 del self._runtimes[next(iter(self._runtimes))]
-            self._runtimes[key] = known
+            self._runtimes[key] = task, known
         return known
 
-    def _refresh(self, now_s: float) -> None:
-        """Take up other versions once in a while; what cannot be read leaves those in use."""
-        if 0.0 <= now_s - self._looked_s < LOOK_S:
-            return
-        self._looked_s = now_s
+    @property
+    def version(self) -> str:
+        """The versions that answer now; '' = there are no models."""
+        return self._advisor.models.version
+
+    @property
+    def created_s(self) -> float:
+        """When the models that answer were trained; 0 = there are none."""
+        return self._advisor.models.created_s
+
+    def warm_up(self) -> None:
+        """Ask once for nothing, so that the first answer does not wait for a compiler."""
+        now_s = self._clock()
+        self._advisor.advise(Task(cluster="", id="", submitted_s=now_s), now_s)
+
+    def refresh(self) -> None:
+        """Take up other versions; what cannot be read leaves those in use. For one thread."""
         try:
             if self._advisor.refresh():
                 self._runtimes.clear()
-                log.info("now answering by %s", self._advisor.models.version)
+                log.info("now answering by %s", self.version)
         except StoreError as error:
             log.warning("the models in use stay: %s", error)
+
+    def _refresh(self, now_s: float) -> None:
+        """Take up other versions once in a while, where nobody else sees to it."""
+        if self.is_refreshing and not 0.0 <= now_s - self._looked_s < LOOK_S:
+            self._looked_s = now_s
+            self.refresh()

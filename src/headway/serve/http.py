@@ -1,0 +1,225 @@
+"""A home's answers over HTTP: what is asked, who may ask, what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from headway.errors import ConfigError, StoreError
+from headway.serve.bodies import FeedbackBody, OrderBody, OutcomesBody, SizeBody
+from headway.serve.metrics import Metrics
+from headway.serve.tokens import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headway.records import Task
+    from headway.serve.advisor import Answer, Said
+    from headway.serve.client import Client
+
+log = logging.getLogger(__name__)
+
+LARGEST: Final = 4 << 20  # bytes of a body
+SLOWEST_S: Final = 10.0  # in which a body must have come
+_JSON: Final = [("content-type", "application/json")]
+_ENCODE: Final = msgspec.json.Encoder().encode
+_DECODERS: Final[dict[str, Any]] = {
+    "/v1/size": msgspec.json.Decoder(SizeBody),
+    "/v1/order": msgspec.json.Decoder(OrderBody),
+    "/v1/outcomes": msgspec.json.Decoder(OutcomesBody),
+    "/v1/feedback": msgspec.json.Decoder(FeedbackBody),
+}
+_SCOPES: Final = {
+    "/v1/size": "decide", "/v1/order": "decide", "/v1/outcomes": "observe",
+    "/v1/feedback": "observe", "/metrics": "operate",
+}  # fmt: skip
+_OPEN: Final = ("/live", "/ready")
+
+
+class _Refused(Exception):
+    """A request that is answered with an error: its status and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
+
+
+class Server:
+    """Answers requests (RSGI) from a client; an answer is on the disk before it is given.
+
+    tokens: scopes by digest, see tokens.read_tokens; None = all may ask. most: requests that may be
+    under way at once; more are told to come again.
+    """
+
+    def __init__(
+        self, client: Client, tokens: Mapping[bytes, frozenset[str]] | None, *, most: int = 256
+    ) -> None:
+        self._client, self._tokens, self._most = client, tokens, most
+        self._metrics = Metrics()
+        self.under_way = 0
+        self.is_draining = False
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """One request."""
+        if scope.proto != "http":
+            protocol.close(None)
+            return
+        began_s = time.perf_counter()
+        headers = list(_JSON)
+        try:
+            status, body = await self._routed(scope, protocol, headers)
+        except _Refused as refused:
+            status, body = refused.status, _ENCODE({"error": refused.sentence})
+            if status in (429, 503):
+                headers.append(("retry-after", "1"))
+            if status == 401:
+                headers.append(("www-authenticate", "Bearer"))
+        except Exception:  # of ours: the connection must not be left without an answer
+            log.exception("%s %s failed", scope.method, scope.path)
+            status, body = 500, _ENCODE({"error": "this is a fault of the server; see its log"})
+        protocol.response_bytes(status, headers, body)
+        route = scope.path if scope.path in _SCOPES or scope.path in _OPEN else "other"
+        self._metrics.count(route, status, time.perf_counter() - began_s)
+
+    async def _routed(
+        self, scope: Any, protocol: Any, headers: list[tuple[str, str]]
+    ) -> tuple[int, bytes]:
+        path = scope.path
+        if path in _OPEN:
+            return self._health(path)
+        if path not in _SCOPES:
+            known = ", ".join((*_SCOPES, *_OPEN))
+            raise _Refused(404, f"there is no {path}; there are {known}")
+        status, sentence = refusal(
+            self._tokens, scope.headers.get("authorization") or "", _SCOPES[path]
+        )
+        if sentence:
+            raise _Refused(status, sentence)
+        wanted = "GET" if path == "/metrics" else "POST"
+        if scope.method != wanted:
+            raise _Refused(405, f"{path} takes {wanted}, got {scope.method}")
+        if path == "/metrics":
+            headers[0] = ("content-type", "text/plain; version=0.0.4")
+            return 200, self._metrics.text(self._gauges()).encode()
+        if self.is_draining:
+            raise _Refused(503, "the server is going down")
+        if self.under_way >= self._most:
+            raise _Refused(429, f"{self._most} requests are under way: come again")
+        self.under_way += 1
+        try:
+            body = _decoded(path, await _body_of(scope, protocol))
+            return 200, await self._answered(path, body, scope)
+        finally:
+            self.under_way -= 1
+
+    async def _answered(self, path: str, body: Any, scope: Any) -> bytes:
+        """What a route answers, when all that must be kept is on the disk."""
+        now_s = time.time()
+        if path == "/v1/size":
+            return await self._sized(
+                body.task.record(now_s), scope.headers.get("idempotency-key") or ""
+            )
+        if path == "/v1/order":
+            tasks = [task.record(now_s) for task in body.tasks]
+            places = {id(task): place for place, task in enumerate(tasks)}
+            try:
+                ordered = self._client.order(tasks, rule=body.rule)
+            except ConfigError as error:
+                raise _Refused(400, str(error)) from error
+            said = {"order": [t.id for t in ordered], "places": [places[id(t)] for t in ordered]}
+            return _ENCODE(said | {"rule": body.rule, "version": self._client.version})
+        if path == "/v1/outcomes":
+            kept = [self._client.outcome(one.record(now_s)) for one in body.outcomes]
+        else:
+            kept = [self._client.feedback(body.record(now_s))]
+        for one in kept:
+            await _kept(one)
+        return _ENCODE({"kept": len(kept)})
+
+    async def _sized(self, task: Task, key: str) -> bytes:
+        if len(key) > 256:
+            raise _Refused(400, "an idempotency key has at most 256 characters")
+        try:
+            answer, kept = self._client.decide(task, idempotency_key=key)
+        except ConfigError as error:
+            raise _Refused(409, str(error)) from error
+        await _kept(kept)
+        return _ENCODE(document_of(answer, task))
+
+    def _health(self, path: str) -> tuple[int, bytes]:
+        """/live: the process answers. /ready: it should be asked; also without models."""
+        if path == "/ready" and self.is_draining:
+            return 503, _ENCODE({"ready": False, "version": self._client.version})
+        return 200, _ENCODE({path[1:]: True, "version": self._client.version})
+
+    def _gauges(self) -> dict[str, float]:
+        created_s = self._client.created_s
+        gauges = {"requests_under_way": float(self.under_way)}
+        return gauges | ({"models_age_seconds": time.time() - created_s} if created_s else {})
+
+
+def document_of(answer: Answer, task: Task) -> dict[str, Any]:
+    """The document of /v1/size."""
+    return {
+        "decision_id": answer.decision_id,
+        "runtime_s": _believed(answer.runtime_s),
+        "memory_bytes": _believed(answer.peak_bytes),
+        "allocate": {
+            "memory_bytes": answer.memory_bytes,
+            "cpus": task.cpus_requested,
+            "limit_s": task.limit_s,
+        },
+        "made_by": answer.made_by,
+        "refused": answer.refused,
+        "version": answer.version,
+        "arm": answer.arm,
+        "staleness_s": answer.staleness_s,
+    }
+
+
+def _believed(said: Said) -> dict[str, Any]:
+    return {
+        "value": said.value, "quantiles": said.quantiles, "levels": said.levels,
+        "made_by": said.made_by, "refused": said.refused,
+    }  # fmt: skip
+
+
+async def _kept(kept: Any) -> None:
+    """Wait until a record is on the disk."""
+    try:
+        await asyncio.wrap_future(kept)
+    except (StoreError, ConfigError) as error:
+        raise _Refused(503, f"nothing was kept: {error}") from error
+
+
+async def _body_of(scope: Any, protocol: Any) -> bytes:
+    """The body, unless it is too large, too slow or not JSON by its own word."""
+    kind = (scope.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise _Refused(415, "the body must be sent as content-type application/json")
+    length = scope.headers.get("content-length") or "0"
+    if not length.isdigit() or int(length) > LARGEST:
+        raise _Refused(413, f"a body has at most {LARGEST} bytes")
+    try:
+        async with asyncio.timeout(SLOWEST_S):
+            parts, size = [], 0
+            async for part in protocol:
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST:
+                    raise _Refused(413, f"a body has at most {LARGEST} bytes")
+    except TimeoutError as error:
+        raise _Refused(408, f"the body did not come within {SLOWEST_S:g} s") from error
+    return b"".join(parts)
+
+
+def _decoded(path: str, body: bytes) -> Any:
+    """The body as its struct; nesting beyond what the struct has is refused with it."""
+    try:
+        return _DECODERS[path].decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _Refused(400, f"the body is not what {path} takes: {error}") from error
