@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headway.anomaly import Alerting, AlertPolicy
 from headway.errors import ConfigError
@@ -97,6 +99,35 @@ def test_a_budget_sets_how_many_alerts_come():
         policy = AlertPolicy(budget_per_day=budget, hold_s=0.0, quiet_s=300.0, correlation=2.0)
         n = len(raised(Alerting(list("abcde"), policy), scores))
         assert n / 60 == pytest.approx(budget, rel=0.35)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    decades=st.floats(1.0, 11.5).flatmap(
+        lambda most: st.lists(st.floats(0.8 * most, most), min_size=60, max_size=120)
+    ),
+    budget=st.floats(0.1, 50.0),
+    threshold=st.sampled_from([0.9, 0.99]),
+)
+def test_an_alert_over_the_budget_is_a_quarter_of_a_decade_rarer_than_the_one_before(
+    decades, budget, threshold
+):
+    """What a budget guarantees of any stream: so many alerts, however often its points are rare."""
+    policy = AlertPolicy(threshold=threshold, budget_per_day=budget, hold_s=0.0, quiet_s=0.0)
+    scores = 1.0 - 10.0 ** -np.array([x for d in decades for x in (d, 0.0)])[:, None]
+    days = STEP_S * len(scores) / 86_400.0
+    climbed = max(0.0, max(decades) + np.log10(1.0 - threshold))
+    assert len(raised(Alerting(["a"], policy), scores)) <= 1 + budget * days + 4 * climbed + 1e-6
+
+
+def test_what_is_rare_enough_is_raised_whatever_was_spent():
+    policy = AlertPolicy(threshold=0.9, budget_per_day=0.01, hold_s=0.0, quiet_s=0.0)
+    scores = np.full((202, 1), 0.5)
+    scores[:200:2] = 0.99
+    scores[200] = 1.0 - 1e-6
+    said = raised(Alerting(["a"], policy), scores)
+    assert len(said) <= 6
+    assert said[-1].at_s == 200 * STEP_S
 
 
 def test_verdicts_move_the_threshold_of_the_series_they_are_about():

@@ -32,7 +32,11 @@ class AlertPolicy:
     series that become strange within this time of one another, correlated or of one group, are one
     incident. maintenance: (from_s, to_s) in which nothing is raised. critical: score from which the
     severity is critical; info below the middle between them. budget_per_day: alerts of all series
-    together; it moves the threshold up after each alert and down with time. lift: decades of rarity
+    together that the threshold aims at. It is no hard limit, as an outage must be told also when
+    all is spent: each alert moves the threshold up by a quarter of a decade of rarity and time down
+    again, so what comes beyond the budget is a quarter of a decade rarer each time, and there are
+    at most 1 + budget x days + 4 x the decades between the threshold and the rarest point (of
+    points up to 12 decades rare; rarer ones are always raised). lift: decades of rarity
     by which an alert raises the threshold of its own series, half of it gone after fade_s.
     """
 
