@@ -1,6 +1,6 @@
 """How well are labelled anomalies of production series found, and at one alert a week?
 
-`python benchmarks/cloud_monitoring.py DATA [KEEP]`: 60 series of Microsoft's cloud monitoring, 54
+`python benchmarks/cloud_monitoring.py DATA [KEEP]`: 21 series of Microsoft's cloud monitoring, 17
 with a label, one set of settings, every point scored before it is learned. Measures: area under
 precision and recall of points, mean over labelled series (points that are not scored count as not
 strange); and events (runs of labelled points) that an alert meets, and alerts that meet an event,
