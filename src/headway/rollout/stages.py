@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headway.rollout.experiment import Verdict
 
 SHARES: Final = (0.0, 0.01, 0.05, 0.25, 0.5)  # of traffic; the first is shadow: asked, not followed
+KEYS: Final = ("task", "user", "workflow")
 ENDS: Final = ("promoted", "rolled back", "inconclusive")
 
 
@@ -24,15 +25,19 @@ class Plan:
 
     dwell_s and dwell_outcomes: the least time and the challenger's outcomes at a stage before the
     next. budget_s: since the start, after which it ends inconclusive. silent_s: without a metric
-    for so long it is taken back, for what is not seen cannot be trusted.
+    for so long it is taken back, for what is not seen cannot be trusted. key: what keeps its arm: a
+    task, a user or a workflow. metric: what decides. margins: what a metric may get worse by.
     """
 
     shares: tuple[float, ...] = SHARES
     dwell_s: float = 3600.0
-    dwell_outcomes: int = 50
+    dwell_outcomes: int = 200
     budget_s: float = 14 * 86400.0
     silent_s: float = 6 * 3600.0
     alpha: float = 0.05
+    key: str = "task"
+    metric: str = "failures"
+    margins: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.shares, self.shares[1:], strict=False))
@@ -40,6 +45,8 @@ class Plan:
             raise ConfigError(f"shares must rise within [0, 1], got {self.shares}")
         if min(self.dwell_s, self.budget_s, self.silent_s) < 0 or self.dwell_outcomes < 0:
             raise ConfigError("times and outcomes of a rollout's plan must be at least 0")
+        if self.key not in KEYS:
+            raise ConfigError(f"key must be one of {', '.join(KEYS)}, got {self.key!r}")
         if not 0.0 < self.alpha < 1.0:
             raise ConfigError(f"alpha must be in (0, 1), got {self.alpha}")
 
@@ -57,7 +64,8 @@ class Rollout:
     status: str = "running"  # running | paused | promoted | rolled back | inconclusive
     started_s: float
     stage_since_s: float
-    why: str = "started in shadow"
+    why: str = "started"
+    is_in_place: bool = False  # promoted, and the challenger is the current version
 
     @property
     def is_open(self) -> bool:
@@ -92,9 +100,11 @@ def advance(
     last_outcome_s: float,
     is_split_wrong: bool,
     now_s: float,
+    is_held: bool = False,
 ) -> Rollout:
     """The rollout after a look: taken back, raised, ended or as it was. Paused ones only go back.
 
+    is_held: it looks worse, though not for sure: its share is not raised now.
     challenger_outcomes: at this stage (in shadow: answers that were compared with what came).
     last_outcome_s: when the newest outcome of either arm came; the start where there is none.
     """
@@ -115,7 +125,7 @@ def advance(
     if now_s - rollout.started_s >= rollout.plan.budget_s:
         return _ended(rollout, "inconclusive", f"the budget is used up; {verdict.why}", now_s)
     has_dwelt = now_s - rollout.stage_since_s >= rollout.plan.dwell_s
-    if is_last or not has_dwelt or challenger_outcomes < rollout.plan.dwell_outcomes:
+    if is_last or is_held or not has_dwelt or challenger_outcomes < rollout.plan.dwell_outcomes:
         return rollout
     share = rollout.plan.shares[rollout.stage + 1]
     why = f"raised to {100 * share:g} % after {challenger_outcomes} outcomes; {verdict.why}"

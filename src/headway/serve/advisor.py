@@ -67,6 +67,9 @@ class Answer:
     decision_id: str = ""
     arm: str = ""  # of a rollout; '' = there is none
     propensity: float = 1.0
+    rollouts: tuple[tuple[str, int, bool, str], ...] = ()
+    """Of each rollout that split this task: id, stage, whether to the challenger, and the key."""
+    shadow: tuple[dict[str, Any], ...] = ()  # what challengers would have said
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,13 @@ class Advisor:
         self.models = _loaded(self._store, pointers, is_whole=True)
         return True
 
-    def advise(self, task: Task, at_s: float) -> Answer:
-        """What is believed of a task as of a moment, and what to give it."""
-        models = self.models  # another thread may put others there meanwhile
+    def load(self, versions: tuple[tuple[str, str], ...]) -> Models:
+        """The models of a training (name, version), for `advise`; StoreError if not of one."""
+        return _loaded(self._store, versions, is_whole=True)
+
+    def advise(self, task: Task, at_s: float, models: Models | None = None) -> Answer:
+        """What is believed of a task as of a moment, and what to give it; by the current models."""
+        models = models or self.models  # another thread may put others there meanwhile
         age_s = at_s - models.created_s
         reason = self._silence(models, age_s)
         if reason or models.history is None:

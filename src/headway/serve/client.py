@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,18 +16,18 @@ from headway.errors import ConfigError, StoreError
 from headway.records import Task
 from headway.schedule.rules import keys_of, rule_named
 from headway.serve.advisor import STALE_S, Advisor
+from headway.serve.arms import Arms
 from headway.serve.decisions import DecisionLog, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from headway.records import Feedback, Outcome
     from headway.serve.advisor import Answer
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 1.0  # seconds between two looks at which versions are current
+LOOK_S: Final = 0.25  # seconds between two looks at which versions are current
 KEPT: Final = 20_000  # tasks whose runtime is remembered between two orders, and keys
 UNKNOWN_S: Final = 1e9  # stands for a runtime of which nothing is known: it goes last
 RULES: Final = ("areaxt", "saf", "sjf", "fcfs")  # need no beginning of time to count from
@@ -45,16 +46,22 @@ def connect(
     is_logged: keep every answer below `<home>/decisions`.
     """
     advisor = Advisor(home, stale_s=stale_s)
-    return Client(advisor, clock, DecisionLog(home) if is_logged else None)
+    decisions = DecisionLog(home) if is_logged else None
+    return Client(advisor, Arms(advisor, Path(home)), clock, decisions)
 
 
 class Client:
     """Asks for sizes and orders. Threads may share it; other versions are taken up by itself."""
 
     def __init__(
-        self, advisor: Advisor, clock: Callable[[], float], decisions: DecisionLog | None = None
+        self,
+        advisor: Advisor,
+        arms: Arms,
+        clock: Callable[[], float],
+        decisions: DecisionLog | None = None,
     ) -> None:
         self._advisor, self._clock, self._decisions = advisor, clock, decisions
+        self.arms = arms
         self.is_refreshing = True  # False: another thread calls refresh
         self._guard = threading.Lock()
         self._looked_s = clock()
@@ -82,7 +89,7 @@ class Client:
                 return answer, kept
             now_s = self._clock()
             self._refresh(now_s)
-            answer = replace(self._advisor.advise(task, now_s), decision_id=id_of(idempotency_key))
+            answer = replace(self.arms.advise(task, now_s), decision_id=id_of(idempotency_key))
             if self._decisions is None:
                 kept = Future()
                 kept.set_result(None)
@@ -166,6 +173,7 @@ class Client:
             if self._advisor.refresh():
                 self._runtimes.clear()
                 log.info("now answering by %s", self.version)
+            self.arms.refresh()
         except StoreError as error:
             log.warning("the models in use stay: %s", error)
 

@@ -59,6 +59,8 @@ class DecisionLog:
             "peak_bytes": answer.peak_bytes.value, "features_version": answer.features_version,
             "features": base64.b64encode(np.array(answer.features).tobytes()).decode(),
         }  # fmt: skip
+        if answer.rollouts:
+            said |= {"rollouts": answer.rollouts, "shadow": answer.shadow}
         return self._put(said)
 
     def outcome(self, outcome: Outcome) -> Future[None]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 1.0  # seconds between two looks at which versions are current
+LOOK_S: Final = 0.25  # seconds between two looks at which versions are current
 DRAIN_S: Final = 10.0  # that requests under way have when the server goes down
 
 

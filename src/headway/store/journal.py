@@ -132,9 +132,10 @@ class Journal:
             log.exception("a failed write could not be taken back")
 
 
-def records_of(segment: Path) -> Iterator[bytes]:
-    """The whole records of a segment, up to the first that is not."""
+def records_of(segment: Path, start: int = 0) -> Iterator[bytes]:
+    """The whole records of a segment from a byte on, up to the first that is not whole."""
     with segment.open("rb") as file:
+        file.seek(start)
         while len(head := file.read(HEAD.size)) == HEAD.size:
             length, checksum = HEAD.unpack(head)
             if not 0 < length <= LARGEST:

@@ -46,14 +46,20 @@ class Model:
 class ModelStore:
     """Versions below `<home>/models/<name>/`; a reader sees a version whole or not at all.
 
-    Publishing makes a version current. Several processes may read and publish at once.
+    Publishing makes a version current unless told not to.
+    Several processes may read and publish at once.
     """
 
     def __init__(self, home: str | Path) -> None:
         self._folder = Path(home) / "models"
 
-    def publish(self, name: str, files: Mapping[str, bytes], meta: ModelMeta) -> str:
-        """Keep files (name -> native bytes) as the next version, make it current, say its name."""
+    def publish(
+        self, name: str, files: Mapping[str, bytes], meta: ModelMeta, *, is_current: bool = True
+    ) -> str:
+        """Keep files (name -> native bytes) as the next version, make it current, say its name.
+
+        is_current False: it waits until `use` or a rollout makes it current.
+        """
         for part in (name, *files):
             _checked(part)
         if not files or "meta.json" in files:
@@ -73,7 +79,8 @@ class ModelStore:
                 version = self._numbered(place, draft, said)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-            self._point(place, version)
+            if is_current:
+                self._point(place, version)
         return version
 
     def load(self, name: str, version: str = "") -> Model:
@@ -106,6 +113,13 @@ class ModelStore:
         place = self._folder / _checked(name)
         with plainly(f"list {place}"):
             return tuple(sorted(p.name for p in place.glob("v[0-9]*"))) if place.exists() else ()
+
+    def use(self, name: str, version: str) -> None:
+        """Make a version current; StoreError where there is none of that name."""
+        if version not in self.versions(name):
+            raise StoreError(f"model {name!r} has no version {version!r} in {self._folder}")
+        with plainly(f"make {version} of model {name!r} current"):
+            self._point(self._folder / name, version)
 
     def rollback(self, name: str) -> str:
         """Make the version before the current one current again and say its name."""
