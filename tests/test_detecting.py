@@ -124,9 +124,9 @@ def test_a_long_file_has_series_of_times_of_their_own(tmp_path):
 def test_several_names_are_an_ensemble_and_unknown_ones_an_error(series):
     (row, _) = detected(series, "ewma", "bands")
     assert row["detector"] == "ensemble"
-    with pytest.raises(ConfigError, match="must be one of ensemble, shewhart"):
+    with pytest.raises(ConfigError, match="must be one of ensemble, points, shewhart"):
         detected(series, "clairvoyant")
-    with pytest.raises(ConfigError, match="an ensemble already"):
+    with pytest.raises(ConfigError, match="ensembles already"):
         detected(series, "auto", "ewma")
     with pytest.raises(ConfigError, match="no column 'c'"):
         detected(series, value="c")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.anomaly import Alerting, Bands, Ensemble, detector, observed, rarity, usual_policy
+from headway.anomaly import (
+    Alerting,
+    Bands,
+    Ensemble,
+    detector,
+    observed,
+    rarity,
+    usual_policy,
+    weekly_policy,
+)
 from headway.errors import ConfigError
 from headway.observe.grid import counts_up, rises
 from headway.observe.series import read_points
@@ -99,8 +108,8 @@ def one_of(detectors: Sequence[str]) -> Calibrated | Ensemble:
     names = ["ensemble" if name == "auto" else name for name in detectors]
     if len(names) == 1:
         return detector(names[0])
-    if "ensemble" in names:
-        raise ConfigError("detector auto is an ensemble already: name it alone, or its members")
+    if {"ensemble", "points"} & set(names):
+        raise ConfigError("auto and points are ensembles already: name one alone, or its members")
     return detector("ensemble", members=[[name, {}] for name in dict.fromkeys(names)])
 
 
@@ -170,7 +179,9 @@ def watch(
     one = one_of(detectors)
     is_usual = tuple(detectors) in (("auto",), ("ensemble",))
     changes = {} if is_usual else {"threshold": SINGLE}
-    policy = usual_policy(usual_step_s(panel.at_s), **changes)
+    step_s = usual_step_s(panel.at_s)
+    is_points = tuple(detectors) == ("points",)
+    policy = weekly_policy(step_s) if is_points else usual_policy(step_s, **changes)
     alerting = Alerting(panel.names, policy, made_by=one.name)
     bands, found = Bands(), {}
     scores = np.full(panel.y.shape, np.nan)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headway.anomaly import Alerting, AlertPolicy
+from headway.anomaly import POINTS, Alerting, AlertPolicy, detector, load, weekly_policy
 from headway.errors import ConfigError
 
 STEP_S = 300.0
@@ -174,3 +174,26 @@ def test_gaps_neither_raise_nor_end_an_incident():
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError):
         AlertPolicy(**wrong)
+
+
+@given(step_s=st.floats(1.0, 86_400.0), alerts=st.floats(0.01, 100.0))
+def test_a_weekly_policy_waits_for_the_same_number_of_strange_points_a_week(step_s, alerts):
+    share = 1.0 - weekly_policy(step_s, alerts).threshold
+    a_week = share * 7 * 86_400.0 / step_s
+    assert a_week == pytest.approx(10.0**0.55 * alerts, rel=1e-6) or share == pytest.approx(0.5)
+
+
+def test_a_weekly_policy_of_no_alerts_is_refused():
+    with pytest.raises(ConfigError, match="alerts must be above 0"):
+        weekly_policy(60.0, 0.0)
+
+
+def test_points_is_an_ensemble_that_is_kept_whole(tmp_path):
+    one = detector("points")
+    rng = np.random.default_rng(0)
+    for t in range(80):
+        one.learn(STEP_S * t, rng.normal(size=2))
+    one.save(tmp_path)
+    y = np.array([9.0, 0.0])
+    assert [member.name for member in one.members] == list(POINTS)
+    assert load(tmp_path).score(STEP_S * 80, y).tolist() == one.score(STEP_S * 80, y).tolist()

@@ -11,7 +11,7 @@ from headway.anomaly import DETECTORS, detector, load
 from headway.errors import ConfigError, InputError
 
 STEP_S = 3600.0
-NAMES = ["ensemble", *sorted(DETECTORS)]
+NAMES = ["ensemble", "points", *sorted(DETECTORS)]
 STEPS = 220
 SMALL = {
     "autoencoder": {"steps": 20, "kept": 128},

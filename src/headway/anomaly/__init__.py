@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headway.anomaly.alerts import Alerting, AlertPolicy, rarity, usual_policy
+from headway.anomaly.alerts import Alerting, AlertPolicy, rarity, usual_policy, weekly_policy
 from headway.anomaly.bands import Bands
 from headway.anomaly.calibrated import Calibrated, Statistic, observed, read
 from headway.anomaly.causes import likely_causes, rank_causes
@@ -23,10 +23,10 @@ from headway.anomaly.subsequence import Directions, NearestPasts
 from headway.errors import ConfigError
 
 __all__ = [
-    "DETECTORS", "MEMBERS", "AlertPolicy", "Alerting", "Bands", "Calibrated", "Context",
+    "DETECTORS", "MEMBERS", "POINTS", "AlertPolicy", "Alerting", "Bands", "Calibrated", "Context",
     "ControlChart", "Directions", "Drift", "Ensemble", "Isolation", "Joint", "NearestPasts",
     "Peers", "control_limit", "detector", "likely_causes", "load", "observed", "rank_causes",
-    "rarity", "row_score", "strangest", "usual_policy",
+    "rarity", "row_score", "strangest", "usual_policy", "weekly_policy",
 ]  # fmt: skip
 
 DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -52,16 +52,20 @@ DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {
 MEMBERS = ("shewhart", "ewma", "slow_ewma", "surprise", "slow_surprise")
 """Members of `ensemble`, as chosen on half of the files of the Numenta benchmark."""
 
+POINTS = ("shewhart", "ewma", "bands")
+"""Members of `points`, where single points matter; see benchmarks/cloud_monitoring.py."""
+
 
 def detector(name: str, **settings: Any) -> Calibrated | Ensemble:
     """A new detector by its short name; settings: of what it measures, see its class.
 
-    `ensemble` is that of MEMBERS and takes no settings.
+    `ensemble` is that of MEMBERS, `points` that of POINTS; they take no settings.
     """
-    if name == "ensemble":
-        members = settings.pop("members", [[member, {}] for member in MEMBERS])
+    if name in ("ensemble", "points"):
+        usual = MEMBERS if name == "ensemble" else POINTS
+        members = settings.pop("members", [[member, {}] for member in usual])
         if settings:
-            raise ConfigError(f"detector ensemble takes no settings, got {', '.join(settings)}")
+            raise ConfigError(f"detector {name} takes no settings, got {', '.join(settings)}")
         return Ensemble([_single(member, own) for member, own in members])
     return _single(name, settings)
 
@@ -76,7 +80,7 @@ def load(folder: str | Path) -> Calibrated | Ensemble:
 
 def _single(name: str, settings: dict[str, Any]) -> Calibrated:
     if name not in DETECTORS:
-        known = ", ".join(("ensemble", *DETECTORS))
+        known = ", ".join(("ensemble", "points", *DETECTORS))
         raise ConfigError(f"a detector must be one of {known}, got {name!r}")
     measure, defaults = DETECTORS[name]
     try:

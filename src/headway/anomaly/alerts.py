@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _DAY_S: Final = 86_400.0
+_WEEK_S: Final = 7 * _DAY_S
+_STRANGE: Final = 10.0**0.55  # strange points of `points` that go with one alert
 _STEP: Final = 0.25  # decades of rarity by which a verdict or an alert moves a threshold
 _MOST: Final = 12.0  # decades: rarer cannot be told
 
@@ -75,6 +77,23 @@ def usual_policy(step_s: float, **changes: Any) -> AlertPolicy:
     settings: dict[str, Any] = {
         "threshold": 0.9, "quiet_s": 5 * step_s, "hold_s": 100 * step_s, "group_s": 3 * step_s,
         "lift": 0.15, "fade_s": 10_000 * step_s, "critical": 0.9999,
+    }  # fmt: skip
+    return AlertPolicy(**(settings | changes))
+
+
+def weekly_policy(step_s: float, alerts: float = 1.0, **changes: Any) -> AlertPolicy:
+    """The policy for scores of `points` that aims at so many alerts a week of a series.
+
+    How rare a point must be goes by how many points of the series a week has: what comes once in a
+    thousand points is a matter of weeks with a point an hour, of one day with a point a minute.
+    Busy series raise more than calm ones. As chosen on half of the series of cloud monitoring.
+    """
+    if not alerts > 0.0:
+        raise ConfigError(f"alerts must be above 0, got {alerts}")
+    share = min(_STRANGE * alerts * step_s / _WEEK_S, 0.5)
+    settings: dict[str, Any] = {
+        "threshold": 1.0 - share, "critical": 1.0 - 0.01 * share, "quiet_s": 3 * step_s,
+        "hold_s": 0.0, "group_s": 3 * step_s,
     }  # fmt: skip
     return AlertPolicy(**(settings | changes))
 
