@@ -137,3 +137,22 @@ def test_models_of_another_training_than_the_history_are_not_used(tmp_path):
     assert (answer.memory_bytes, answer.made_by) == (9, "request")
     assert "sizing" not in answer.version
     assert answer.runtime_s.value is not None
+
+
+@settings(max_examples=30, deadline=None)
+@given(queue=st.lists(tasks, max_size=40))
+def test_runtimes_asked_together_are_to_the_bit_those_asked_one_by_one(made, queue):
+    advisor, at_s = Advisor(made[0]), NOW_S + 5.0
+    together = advisor.estimate_runtimes(queue, at_s)
+    assert together == [advisor.advise(task, at_s).runtime_s.value for task in queue]
+
+
+@settings(max_examples=30, deadline=None)
+@given(queue=st.lists(tasks, min_size=1, max_size=40))
+def test_tasks_looked_at_together_do_not_know_of_each_other(made, queue):
+    history = History.load(ModelStore(made[0]).load("history").files)
+    before, at_s = history.save()["history.json"], NOW_S + 5.0
+    together = history.look_at(queue, at_s).values
+    for row, task in zip(together, queue, strict=True):
+        np.testing.assert_array_equal(row, history.look(task, at_s).values[0])
+    assert history.save()["history.json"] == before

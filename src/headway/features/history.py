@@ -33,7 +33,7 @@ from headway.protocols import Features
 from headway.records import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -109,12 +109,22 @@ class History:
 
     def look(self, task: Task, at_s: float) -> Features:
         """The features (1 row) of a task at a moment; nothing is counted nor remembered."""
-        known = [len(book) for book in self._codes.values()]
-        x = self._happen(LOOK, task, at_s)
-        for book, n in zip(self._codes.values(), known, strict=True):
-            if len(book) > n:
-                book.popitem()
-        return x
+        return self.look_at((task,), at_s)
+
+    def look_at(self, tasks: Sequence[Task], at_s: float) -> Features:
+        """The features (n rows) of tasks at a moment, each as if it were the only one."""
+        n = len(tasks)
+        raw, books = np.empty((n, _WIDTH)), tuple(self._codes.values())
+        known = [len(book) for book in books]
+        for row, task in zip(raw, tasks, strict=True):
+            self._fill(task, row)
+            for book, words in zip(books, known, strict=True):
+                if len(book) > words:
+                    book.popitem()
+        moments = np.full(n, at_s)
+        events = np.full(n, LOOK), np.arange(n), moments
+        values = self._advance(events, raw, np.full(n, -1, dtype=np.int64))
+        return Features(NAMES, values, _WORDS, moments, VERSION)
 
     def start(self, task: Task) -> None:
         """Count a task as running since task.started_s."""
@@ -185,7 +195,7 @@ class History:
         if ticket < 0 and kind in (START, END):
             self.submit(task)
             ticket = self._open[key]
-        self._fill(task)
+        self._fill(task, self._row[0])
         kinds, rows, moments = self._one
         kinds[0], moments[0], self._ticket[0] = kind, at_s, ticket
         values = self._advance((kinds, rows, moments), self._row, self._ticket)
@@ -233,9 +243,8 @@ class History:
             tickets[-1, 0] = -1.0
             self._tickets, self._counters[1] = tickets, old
 
-    def _fill(self, task: Task) -> None:
-        """Write a task into the one row that serving uses."""
-        row = self._row[0]
+    def _fill(self, task: Task, row: NDArray[np.float64]) -> None:
+        """Write a task as numbers into a row."""
         for i, key in enumerate(_KEYS):
             row[i] = self._code(key, _word(task, key))
         words = _words_of(task.tag)

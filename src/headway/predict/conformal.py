@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 
+from headway.predict.answer import repeated
 from headway.predict.calibration import LEARN as LEARN
 from headway.predict.calibration import SERVE as SERVE
 from headway.predict.calibration import WHERE, follow, groups
@@ -279,9 +280,16 @@ class Conformal:
             value=base.value.copy(),
             levels=self.levels,
             quantiles=out,
-            made_by=np.strings.add("conformal ", base.made_by),
+            made_by=_signed(base.made_by),
             refused=base.refused,
         )
+
+
+def _signed(made_by: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Signatures with that of the calibration before them."""
+    if len(made_by) == 1:
+        return repeated(f"conformal {made_by[0]}", 1)
+    return np.strings.add("conformal ", made_by)
 
 
 def _normal_scores(levels: Floats) -> Floats:

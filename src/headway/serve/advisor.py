@@ -16,6 +16,8 @@ from headway.predict.sizing import RightSizer
 from headway.store.models import ModelStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headway.predict.conformal import Conformal
     from headway.predict.risk import Risk
     from headway.protocols import Features
@@ -133,13 +135,15 @@ class Advisor:
             return _answer(task, at_s, unknown, unknown, None, "", reason, age_s, models)
         return _asked(models, task, at_s, age_s, models.history.look(task, at_s))
 
-    def estimate_runtime(self, task: Task, at_s: float) -> Said:
-        """What is believed of a task's runtime as of a moment; no more than that is asked."""
+    def estimate_runtimes(self, tasks: Sequence[Task], at_s: float) -> list[float | None]:
+        """Seconds that each task is believed to run, as of a moment; None = nothing is believed."""
         models = self.models
         reason = self._silence(models, at_s - models.created_s)
-        if reason or models.history is None or models.runtime is None:
-            return _unsaid(reason or "there is no model of runtimes")
-        return _said(models.runtime.predict(models.history.look(task, at_s)))
+        if reason or models.history is None or models.runtime is None or not tasks:
+            return [None] * len(tasks)
+        estimate = models.runtime.predict(models.history.look_at(tasks, at_s))
+        said = zip(estimate.value.tolist(), estimate.refused.tolist(), strict=True)
+        return [None if refused else value for value, refused in said]
 
     def _silence(self, models: Models, age_s: float) -> str:
         """Why no model is asked; '' = they are."""

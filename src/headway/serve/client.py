@@ -131,7 +131,7 @@ class Client:
         with self._guard:
             now_s = self._clock()
             self._refresh(now_s)
-            runtime_s = np.array([self._runtime(task, now_s) for task in queue])
+            runtime_s = np.array(self._runtimes_of(queue, now_s))
         if not queue:
             return []
         submit_s = np.array([task.submitted_s for task in queue])
@@ -140,17 +140,20 @@ class Client:
         keys = keys_of(chosen.number, runtime_s, procs, submit_s, waits)
         return [queue[row] for row in np.lexsort((submit_s, keys))]
 
-    def _runtime(self, task: Task, now_s: float) -> float:
-        """The runtime that a task is ordered by: what is believed, its limit, or UNKNOWN_S."""
-        key = (task.cluster, task.id, task.attempt)
-        asked, known = self._runtimes.get(key, (None, 0.0))
-        if asked != task:
-            said = self._advisor.estimate_runtime(task, now_s).value
-            known = (task.limit_s or UNKNOWN_S) if said is None else said
+    def _runtimes_of(self, queue: Sequence[Task], now_s: float) -> list[float]:
+        """The runtime that each is ordered by: what is believed, its limit, or UNKNOWN_S."""
+        keys = [(task.cluster, task.id, task.attempt) for task in queue]
+        known = [self._runtimes.get(key) for key in keys]
+        runtime_s = [0.0 if found is None else found[1] for found in known]
+        new = [i for i, found in enumerate(known) if found is None or found[0] != queue[i]]
+        said = self._advisor.estimate_runtimes([queue[i] for i in new], now_s)
+        for i, value in zip(new, said, strict=True):
+            task = queue[i]
+            runtime_s[i] = (task.limit_s or UNKNOWN_S) if value is None else value
             if len(self._runtimes) >= KEPT:
                 del self._runtimes[next(iter(self._runtimes))]
-            self._runtimes[key] = task, known
-        return known
+            self._runtimes[keys[i]] = task, runtime_s[i]
+        return runtime_s
 
     @property
     def version(self) -> str:

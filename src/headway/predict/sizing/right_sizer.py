@@ -12,23 +12,24 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numba import njit
 
 from headway.errors import ConfigError
 from headway.predict.sizing import laws, steps
 from headway.predict.sizing.explain import Explanation, explain
 from headway.predict.sizing.sizes import COLD, Sizes
 from headway.predict.sizing.state import State, empty, grown
+from headway.protocols import Features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-
-    from headway.protocols import Features
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -43,6 +44,18 @@ _LEVELS: Final = {
     "any": (),
 }
 """Keys by which tasks are alike, from fine to coarse; without its first part a task has none."""
+
+_OUTLAST: Final = ("running", "oldest_s", "youngest_s", "median_s")
+_USED: Final = (
+    "name", "stem", "user", "workflow", "cpus", "limit_s", "memory_requested_bytes", "input_bytes",
+    *(f"tag_{k + 1}" for k in range(laws.TAGS)),
+    *(f"name_shape.{what}" for what in _OUTLAST), *(f"user_shape.{what}" for what in _OUTLAST),
+)  # fmt: skip
+"""The columns that are looked at."""
+_COLUMNS: Final = tuple(tuple(_USED.index(part) for part in level) for level in _LEVELS.values())
+_NAME, _USER, _WORKFLOW = _USED.index("name"), _USED.index("user"), _USED.index("workflow")
+_REQUEST: Final = _USED.index("memory_requested_bytes")
+_OF_NAME, _OF_USER = _USED.index("name_shape.running"), _USED.index("user_shape.running")
 
 _MOST_OUTCOMES: Final = 500_000
 _CAUTION: Final = 0.2  # share of the risk that is kept in reserve
@@ -60,18 +73,21 @@ class RightSizer:
         self._state = empty(laws.BELIEVED + believers, len(_LEVELS), 1.0 - coverage)
         self._keys: dict[tuple[float, ...], int] = {}
         self._groups: dict[tuple[float, ...], int] = {}
+        self._names: tuple[str, ...] = ()  # of the features that the places are of
+        self._places_used = np.zeros(0, dtype=np.int64)
 
     def size(self, x: Features, believed: Floats) -> Sizes:
         """Sizes of n tasks as of now; believed (n, believers): median peaks, NaN = refused."""
-        n = len(x)
+        x, n = self._narrowed(x), len(x)
         unknown = np.full(n, np.nan)
         keys, groups = self._known_places(x)
         facts = self._facts(x, believed, unknown, unknown)
         sized, law = np.full((n, 3), np.nan), np.full((n, 2), COLD)
         kinds, rows = np.zeros(n, np.int64), np.arange(n)
         steps.follow(
-            self._state, kinds, rows, keys, groups, facts, _outlasting(x), self._risk, sized, law
-        )
+            self._state, kinds, rows, keys, groups, facts, _outlasting(x.values), self._risk,
+            sized, law,
+        )  # fmt: skip
         return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0], law[:, 1], _signed(law))
 
     def learn(
@@ -101,6 +117,7 @@ class RightSizer:
         peak and runtime_s (n,) are looked at when their event comes; given: what tasks were given
         that were sized in an earlier call. A peak of NaN is not learned from.
         """
+        x = self._narrowed(x)
         keys, groups = self._places(x)
         facts = self._facts(x, believed, peak, runtime_s)
         capacity = min(
@@ -112,13 +129,14 @@ class RightSizer:
         if given is not None:
             sized[:, 0], law[:, 0] = given.first, given.law
         steps.follow(
-            self._state, kinds, rows, keys, groups, facts, _outlasting(x), self._risk, sized, law
-        )
+            self._state, kinds, rows, keys, groups, facts, _outlasting(x.values), self._risk,
+            sized, law,
+        )  # fmt: skip
         return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0], law[:, 1], _signed(law))
 
     def explain(self, x: Features, believed: Floats) -> Explanation:
         """Why the first of these tasks is given what `size` gives it now."""
-        sizes = self.size(x, believed)
+        sizes, x = self.size(x, believed), self._narrowed(x)
         keys, _ = self._places(x)
         nothing = np.full(len(x), np.nan)
         row = self._facts(x, believed, nothing, nothing)[0]
@@ -153,6 +171,13 @@ class RightSizer:
         sizer._groups = {tuple(key): i for i, key in enumerate(words["groups"])}
         return sizer
 
+    def _narrowed(self, x: Features) -> Features:
+        """The columns that are looked at, in the order of USED."""
+        if self._names is not x.names:
+            self._places_used = np.array([x.names.index(name) for name in _USED])
+            self._names = x.names
+        return Features(_USED, x.values[:, self._places_used], (), x.at_s, x.version)
+
     def _places(self, x: Features) -> tuple[Integers, Integers]:
         """Numbers of the keys (n, levels) and of the group (n,) of each task; new ones are made."""
         keys = np.full((len(x), len(_LEVELS)), -1)
@@ -172,13 +197,12 @@ class RightSizer:
         new_key, new_group = len(self._keys), len(self._groups)
         self._state = grown(self._state, 0, new_key + 1, new_group + 2)
         keys, groups = np.full((len(x), len(_LEVELS)), -1), np.zeros(len(x), dtype=np.int64)
-        columns, request, workflow, user = _columns_of(x.names)
         for i, values in enumerate(np.where(np.isnan(x.values), -1.0, x.values).tolist()):
-            for level, parts in enumerate(columns):
-                if values[parts[0]] >= 0.0 if parts else values[request] == -1.0:
+            for level, parts in enumerate(_COLUMNS):
+                if values[parts[0]] >= 0.0 if parts else values[_REQUEST] == -1.0:
                     key = (float(level), *[values[part] for part in parts])
                     keys[i, level] = self._keys.get(key, new_key)
-            own = 2 * values[workflow] if values[workflow] >= 0 else 2 * values[user] + 1
+            own = 2 * values[_WORKFLOW] if values[_WORKFLOW] >= 0 else 2 * values[_USER] + 1
             if own >= 0:
                 groups[i] = 1 + self._groups.get((own,), new_group)
         return keys, groups
@@ -197,14 +221,6 @@ class RightSizer:
         return facts
 
 
-@lru_cache(maxsize=8)
-def _columns_of(names: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], ...], int, int, int]:
-    """Columns of the parts of each level, of the request, the workflow and the user."""
-    parts = tuple(tuple(names.index(part) for part in level) for level in _LEVELS.values())
-    request = names.index("memory_requested_bytes")
-    return parts, request, names.index("workflow"), names.index("user")
-
-
 def _numbered(values: Floats, book: dict[tuple[float, ...], int]) -> Integers:
     """The number of each row of values (n, d) in a book; new rows get the next numbers."""
     if not len(values):
@@ -218,18 +234,20 @@ def _numbered(values: Floats, book: dict[tuple[float, ...], int]) -> Integers:
     return numbers[place.reshape(-1)]
 
 
-def _outlasting(x: Features) -> Floats:
+@njit(cache=True)
+def _outlasting(values: Floats) -> Floats:
     """About how many tasks of the kind run longer by now than half of those that ended, (n,).
 
-    The running ones are taken to have started at even distances.
+    The running ones are taken to have started at even distances. values (n, d): columns of _USED.
     """
-    is_named = x.column("name") >= 0
-    running, oldest, youngest, median = (
-        np.where(is_named, x.column(f"name_shape.{what}"), x.column(f"user_shape.{what}"))
-        for what in ("running", "oldest_s", "youngest_s", "median_s")
-    )
-    share = (oldest - median) / np.maximum(oldest - youngest, 1e-9)
-    return np.nan_to_num(running * np.clip(share, 0.0, 1.0))
+    out = np.zeros(len(values))
+    for i in range(len(values)):
+        at = _OF_NAME if values[i, _NAME] >= 0.0 else _OF_USER
+        running, oldest, youngest, median = values[i, at : at + 4]
+        if not math.isnan(running + oldest + youngest + median):
+            share = (oldest - median) / max(oldest - youngest, 1e-9)
+            out[i] = running * min(max(share, 0.0), 1.0)
+    return out
 
 
 def _signed(chosen: Integers) -> NDArray[np.str_]:

@@ -81,6 +81,9 @@ def grown(state: State, outcomes: int, keys: int, groups: int) -> State:
         new[: len(array)] = array
         return new
 
+    room = (len(state.outcomes), len(state.latest), len(state.shares))
+    if outcomes <= room[0] and keys <= room[1] and groups <= room[2]:
+        return state
     by_key = ("ended", "law", "fitted", "spread", "largest", "share", "correction")
     return state._replace(
         outcomes=longer(state.outcomes, outcomes),
