@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from headway import __version__
-from headway.cli import foreseeing, growing, judging, learning, responding, serving, watching
+from headway.cli import (
+    foreseeing,
+    growing,
+    judging,
+    learning,
+    responding,
+    rolling,
+    serving,
+    watching,
+)
 from headway.errors import HeadwayError
 
 app = typer.Typer(
@@ -49,6 +58,12 @@ train.callback()(lambda: None)
 train.command("scheduler")(learning.train_scheduler)
 train.command("elastic")(growing.train_elastic)
 app.add_typer(train, name="train")
+rollout = typer.Typer(no_args_is_help=True, help="Split traffic between two versions, by proof.")
+for verb in (
+    rolling.start, rolling.status, rolling.promote, rolling.pause, rolling.resume, rolling.rollback,
+):  # fmt: skip
+    rollout.command()(verb)
+app.add_typer(rollout, name="rollout")
 app.command()(learning.demo)
 
 

@@ -251,6 +251,8 @@ def _decided(
         return "roll back", f"{primary.name} is worse: {interval}"
     if seen.high < 0:
         return "promote", f"{primary.name} is better: {interval}"
+    if not math.isfinite(seen.low):
+        interval = f"an unknown amount (each arm needs {ENOUGH} keys with outcomes)"
     if is_spent:
         return "inconclusive", f"{primary.name} differs by {interval} and the budget is used up"
     return "continue", f"{primary.name} differs by {interval}"

@@ -8,6 +8,7 @@ two challengers.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -43,11 +44,16 @@ class Arms:
         self._store = ModelStore(home)
         self._stamp: tuple[tuple[str, int], ...] = ()
         self._open: tuple[Arm, ...] = ()
+        self._guard = threading.Lock()
         self.broken: dict[str, str] = {}  # rollout id -> why its challenger cannot answer
         self.refresh()
 
     def refresh(self) -> bool:
-        """Take up what was decided of rollouts meanwhile; whether there was anything."""
+        """Take up what was decided of rollouts; whether there was any. Any thread may ask."""
+        with self._guard:
+            return self._refreshed()
+
+    def _refreshed(self) -> bool:
         paths = sorted((self._home / FOLDER).glob("[0-9]*.log"))
         stamp = tuple((path.name, path.stat().st_size) for path in paths)
         if stamp == self._stamp:

@@ -12,6 +12,7 @@ import msgspec
 from headway.errors import ConfigError, StoreError
 from headway.serve.bodies import FeedbackBody, OrderBody, OutcomesBody, SizeBody
 from headway.serve.metrics import Metrics
+from headway.serve.rollout_routes import ROOT, scope_of
 from headway.serve.tokens import refusal
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from headway.records import Task
     from headway.serve.advisor import Answer, Said
     from headway.serve.client import Client
+    from headway.serve.rollout_routes import Watch
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +58,14 @@ class Server:
     """
 
     def __init__(
-        self, client: Client, tokens: Mapping[bytes, frozenset[str]] | None, *, most: int = 256
+        self,
+        client: Client,
+        tokens: Mapping[bytes, frozenset[str]] | None,
+        watch: Watch,
+        *,
+        most: int = 256,
     ) -> None:
-        self._client, self._tokens, self._most = client, tokens, most
+        self._client, self._tokens, self._watch, self._most = client, tokens, watch, most
         self._metrics = Metrics()
         self.under_way = 0
         self.is_draining = False
@@ -82,7 +89,14 @@ class Server:
             log.exception("%s %s failed", scope.method, scope.path)
             status, body = 500, _ENCODE({"error": "this is a fault of the server; see its log"})
         protocol.response_bytes(status, headers, body)
-        route = scope.path if scope.path in _SCOPES or scope.path in _OPEN else "other"
+        is_rollout = scope.path.startswith(ROOT)
+        route = (
+            ROOT
+            if is_rollout
+            else scope.path
+            if scope.path in _SCOPES or scope.path in _OPEN
+            else "other"
+        )
         self._metrics.count(route, status, time.perf_counter() - began_s)
 
     async def _routed(
@@ -91,6 +105,8 @@ class Server:
         path = scope.path
         if path in _OPEN:
             return self._health(path)
+        if path == ROOT or path.startswith(f"{ROOT}/"):
+            return await self._rollouts(scope, protocol)
         if path not in _SCOPES:
             known = ", ".join((*_SCOPES, *_OPEN))
             raise _Refused(404, f"there is no {path}; there are {known}")
@@ -115,6 +131,27 @@ class Server:
             return 200, await self._answered(path, body, scope)
         finally:
             self.under_way -= 1
+
+    async def _rollouts(self, scope: Any, protocol: Any) -> tuple[int, bytes]:
+        """What is asked and decided of rollouts, beside the answers."""
+        path, method = scope.path, scope.method
+        status, sentence = refusal(
+            self._tokens, scope.headers.get("authorization") or "", scope_of(path, method)
+        )
+        if sentence:
+            raise _Refused(status, sentence)
+        if method not in ("GET", "POST"):
+            raise _Refused(405, f"{path} takes GET or POST, got {method}")
+        body = await _body_of(scope, protocol) if method == "POST" else b""
+        try:
+            status, said = await asyncio.to_thread(
+                self._watch.answer, method, path, body, time.time()
+            )
+        except ConfigError as error:
+            raise _Refused(400, str(error)) from error
+        except StoreError as error:
+            raise _Refused(503, str(error)) from error
+        return status, _ENCODE(said)
 
     async def _answered(self, path: str, body: Any, scope: Any) -> bytes:
         """What a route answers, when all that must be kept is on the disk."""

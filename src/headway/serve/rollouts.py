@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.errors import ConfigError, StoreError
-from headway.rollout import Plan, Rollout, begin
+from headway.rollout import Plan, Rollout, begin, pause, promote, resume, roll_back
 from headway.serve.advisor import NAMES
 from headway.store.journal import Journal, records_of
 from headway.store.models import ModelStore
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "rollouts"
 MODEL: Final = "home"  # all models of one training go together
+VERBS: Final = ("promote", "pause", "resume", "rollback")
 PATIENCE_S: Final = 5.0  # that another process may take to write a change
 
 
@@ -92,6 +93,24 @@ def change(
             _keep(journal, after, by, now_s)
             after = _settled(home, journal, after, now_s)
         return after
+
+
+def decide(
+    home: str | Path, rollout_id: str, verb: str, *, why: str, by: str, now_s: float
+) -> Rollout:
+    """What a person decides of a rollout (one of VERBS); ConfigError where it has ended."""
+    why = why or f"{verb} by {by or 'someone'}"
+
+    def make(rollout: Rollout) -> Rollout:
+        if verb == "promote":
+            return promote(rollout, why, now_s)
+        if verb == "pause":
+            return pause(rollout, why)
+        if verb == "resume":
+            return resume(rollout, why, now_s)
+        return roll_back(rollout, why, now_s)
+
+    return change(home, rollout_id, make, by=by, now_s=now_s)
 
 
 def settle(home: str | Path, now_s: float) -> None:

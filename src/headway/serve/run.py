@@ -6,9 +6,10 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from headway.errors import ConfigError
+from headway.errors import ConfigError, HeadwayError
 from headway.serve.client import connect
 from headway.serve.tokens import check_exposure, read_tokens
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
     from headway.serve.client import Client
     from headway.serve.http import Server
+    from headway.serve.rollout_routes import Watch
 
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.25  # seconds between two looks at which versions are current
+STEP_S: Final = 0.5  # seconds between two looks at rollouts
 DRAIN_S: Final = 10.0  # that requests under way have when the server goes down
 
 
@@ -35,6 +38,7 @@ def serve(
     """
     try:
         from headway.serve.http import Server
+        from headway.serve.rollout_routes import Watch
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed: pip install 'headway[serve]'") from error
     tokens = None if token_file is None else read_tokens(token_file)
@@ -42,14 +46,15 @@ def serve(
     port = _free(host, port)
     client = connect(home)
     client.is_refreshing = False
+    watch = Watch(home, client.arms)
     try:
-        asyncio.run(_serve(client, Server(client, tokens), host, port, say))
+        asyncio.run(_serve(client, watch, Server(client, tokens, watch), host, port, say))
     finally:
         client.close()
 
 
 async def _serve(
-    client: Client, server: Server, host: str, port: int, say: Callable[[str], None]
+    client: Client, watch: Watch, server: Server, host: str, port: int, say: Callable[[str], None]
 ) -> None:
     from granian.server.embed import Server as Granian
 
@@ -61,6 +66,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     serving = asyncio.create_task(granian.serve())
     refreshing = asyncio.create_task(_refresh(client))
+    watching = asyncio.create_task(_watch(watch))
     await _answers(host, port, serving)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
@@ -74,6 +80,7 @@ async def _serve(
         await asyncio.sleep(0.05)
     waiting.cancel()
     refreshing.cancel()
+    watching.cancel()
     granian.stop()
     await serving
 
@@ -83,6 +90,16 @@ async def _refresh(client: Client) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         await asyncio.to_thread(client.refresh)
+
+
+async def _watch(watch: Watch) -> None:
+    """Look at rollouts beside the answers."""
+    while True:
+        await asyncio.sleep(STEP_S)
+        try:
+            await asyncio.to_thread(watch.step, time.time())
+        except HeadwayError as error:
+            log.warning("rollouts were not looked at: %s", error)
 
 
 async def _answers(host: str, port: int, serving: asyncio.Task[None]) -> None:
