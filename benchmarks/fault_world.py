@@ -13,7 +13,7 @@ from headway.records import Event, Prediction, Sample, Task
 
 DAY_S, WEEK_S = 86400.0, 7 * 86400.0
 METRICS = {3: "memory_bytes", 4: "cpu_share"}
-READ_S = 600.0  # between readings of a task's memory, at first
+READ_S = 60.0  # between readings of a task's memory, at first
 
 
 @dataclass
