@@ -197,8 +197,9 @@ def main():
             delays = np.array([at[k] - incidents[k].since_s for k in rows]) / 3600.0
             seen = np.isfinite(delays)
             delay = f"{np.median(delays[seen]):.2g}" if seen.any() else ""
+            either, share = (seen | by_end[rows]).mean(), hits[kind, severity] / len(rows)
             print(f"| {kind} | {severity} | {len(rows)} | {seen.mean():.0%} | {delay} |"
-                  f" {(seen | by_end[rows]).mean():.0%} | {hits[kind, severity] / len(rows):.0%} |")  # fmt: skip
+                  f" {either:.0%} | {share:.0%} |")  # fmt: skip
     severe = [k for k, one in enumerate(incidents) if one.severity == "severe"]
     seen = np.isfinite(at[severe])
     print(f"\nsevere ones found: {seen.mean():.1%} of {len(severe)}, or told by their kill"

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from headway.errors import ConfigError
-from headway.records import Action, as_row
+from headway.records import Action, Task, as_row
 from headway.report.responses import responses_screen
 from headway.respond import DEFAULT, load_rules
 from headway.responding import respond_home
@@ -107,3 +107,14 @@ def test_the_command_prints_one_document(home):
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["mode"] == "observe"
+
+
+def test_how_many_nodes_may_be_out_of_service_goes_by_the_nodes_that_ran_a_task_of_late(home):
+    store = DeltaStore(str(home / "log"))
+    many = [alert("slow_node", f"n{i}", "node", alert_id=f"a{i}", at_s=1000.0) for i in range(5)]
+    store.append("alert", [frame("alert", [as_row(one) for one in many])])
+    wide = Task(cluster="c", id="1", submitted_s=900.0, node="n[1-60]")
+    store.append("task", [frame("task", [as_row(wide)])])
+    changed = respond(home)["changed"]
+    assert [a["state"] for a in changed].count("done") == 3
+    assert "3 nodes at most" in changed[-1]["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from headway.anomaly.slow_nodes import names_of
 from headway.errors import ConfigError
 from headway.records import Action, Alert, as_row
 from headway.respond import (
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 VERBS: Final = ("", "approve", "refuse", "undo", "stop", "start")
 WITHIN_S: Final = 7 * 86400.0
 """For how long an alert must not come again for an action to have helped."""
+NODES_S: Final = 30 * 86400.0
+"""Nodes that ran a task within this time before now are the cluster's."""
 OLD_S: Final = 7 * 86400.0
 """Alerts older than this are not acted on."""
 
@@ -52,7 +55,7 @@ def respond_home(
         start(home)
     store = DeltaStore(str(home / "log"))
     alerts = [Alert(**_whole(row)) for row in store.read("alert").iter_rows(named=True)]
-    responder = _responder(home, store, alerts, mode, rules)
+    responder = _responder(home, store, alerts, mode, rules, now_s)
     changed: list[Action] = []
     if verb == "approve":
         changed = [responder.approve(action_id, now_s, by or "a person")]
@@ -82,7 +85,7 @@ def rules_of(home: Path, rules: Path | None) -> Rules:
 
 
 def _responder(
-    home: Path, store: Store, alerts: list[Alert], mode: str, rules: Path | None
+    home: Path, store: Store, alerts: list[Alert], mode: str, rules: Path | None, now_s: float
 ) -> Responder:
     known = rules_of(home, rules)
     every = store.read("action", float("-inf"), float("inf"))
@@ -98,8 +101,14 @@ def _responder(
 
     return Responder(
         known, hands, audit, mode=mode, history=trail, stopped=stopped(home),
-        counts=outcomes(trail, alerts, WITHIN_S), seed=len(trail),
+        nodes=_nodes(store, now_s), counts=outcomes(trail, alerts, WITHIN_S), seed=len(trail),
     )  # fmt: skip
+
+
+def _nodes(store: Store, now_s: float) -> int:
+    """How many nodes have run a task of late."""
+    held = store.read("task", now_s - NODES_S, now_s)["node"].drop_nulls().unique()
+    return len({name for text in held for name in names_of(text)})
 
 
 def _whole(row: dict[str, Any]) -> dict[str, Any]:

@@ -109,6 +109,18 @@ def test_no_more_nodes_are_out_of_service_at_once_than_allowed():
     assert done.state == "done"
 
 
+@pytest.mark.parametrize(("nodes", "most"), [(0, 2), (40, 2), (60, 3), (120, 6)])
+def test_a_large_cluster_may_lose_more_nodes_at_once_than_a_small_one(nodes, most):
+    responder = Recorder().responder([node_rule()], nodes=nodes)
+    changes = [responder.respond(alert("slow_node", f"n{i}", "node"), 0.0)[0] for i in range(8)]
+    assert [c.state for c in changes] == ["done"] * most + ["refused"] * (8 - most)
+
+
+def test_where_no_node_may_go_none_goes_however_large_the_cluster_is():
+    responder = Recorder().responder([node_rule()], Limits(nodes_at_once=0), nodes=1000)
+    assert responder.respond(alert("slow_node", "n1", "node"), 0.0)[0].state == "refused"
+
+
 def test_no_larger_part_of_the_queue_is_touched_than_allowed():
     recorder = Recorder()
     limits = Limits(queue_share=0.3)

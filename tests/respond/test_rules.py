@@ -43,6 +43,7 @@ RULE = '[[rule]]\nname = "r"\nkinds = ["stuck"]\nactions = ["requeue"]\n'
         ("[rule]\nname = 1", r"begin with \[\[rule\]\]"),
         ("[limits]\nqueue_share = 1.5", "queue_share"),
         ("[limits]\nnodes_at_once = 1.5", "must be a int"),
+        ("[limits]\nnodes_share = 1.5", "must be in"),
         ("[hooks]", "unknown part 'hooks'"),
         ('[commands]\ndrain = "scontrol"', "must be a list of words"),
         ("[[", "cannot read the rules"),

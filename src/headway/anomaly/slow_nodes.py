@@ -26,14 +26,18 @@ _RANGE: Final = re.compile(r"^(.*)\[([\d,-]+)\]$")
 
 
 def nodes_of(task: Task) -> tuple[str, ...]:
-    """The nodes that a task holds.
+    """The nodes that a task holds."""
+    return names_of(task.node or "")
 
-    >>> from headway.records import Task
-    >>> nodes_of(Task(cluster="c", id="1", submitted_s=0.0, node="a[08-10,12],b"))
+
+def names_of(node: str) -> tuple[str, ...]:
+    """The nodes that a list of them names, as Slurm writes it.
+
+    >>> names_of("a[08-10,12],b")
     ('a08', 'a09', 'a10', 'a12', 'b')
     """
     found: list[str] = []
-    for part in re.findall(r"[^,\[]+(?:\[[^\]]*\])?", task.node or ""):
+    for part in re.findall(r"[^,\[]+(?:\[[^\]]*\])?", node):
         match = _RANGE.match(part)
         if match is None:
             found.append(part)

@@ -17,8 +17,12 @@ OUT_OF_SERVICE: Final = ("drain",)
 class Done:
     """What was done so far, as far as limits ask for it."""
 
-    def __init__(self, history: Iterable[Action] = ()) -> None:
-        """Take in the trail of earlier runs: a restart forgets no cooldown."""
+    def __init__(self, history: Iterable[Action] = (), nodes: int = 0) -> None:
+        """Take in the trail of earlier runs: a restart forgets no cooldown.
+
+        nodes: how many the cluster has; 0 = unknown.
+        """
+        self._nodes = nodes
         self._last_s: dict[tuple[str, str, str], float] = {}
         self._recent: dict[str, tuple[float, float]] = {}  # action_id -> at_s, share of the queue
         self._drained: dict[str, str] = {}  # action_id -> node
@@ -48,8 +52,9 @@ class Done:
         if len(self._recent) >= limits.actions_per_hour:
             return f"rate: {limits.actions_per_hour} actions an hour are allowed"
         nodes = set(self._drained.values()) | {action.subject}
-        if action.action in OUT_OF_SERVICE and len(nodes) > limits.nodes_at_once:
-            return f"reach: {limits.nodes_at_once} nodes at most may be out of service"
+        most = limits.most_nodes(self._nodes)
+        if action.action in OUT_OF_SERVICE and len(nodes) > most:
+            return f"reach: {most} nodes at most may be out of service"
         touched = share + sum(part for _, part in self._recent.values())
         if share > 0.0 and touched > limits.queue_share:
             return f"reach: {touched:.0%} of the tasks, {limits.queue_share:.0%} are allowed"

@@ -50,7 +50,8 @@ class Responder:
     hands: what carries each action out. audit: keeps each change of state, before and after acting.
     history: the trail of earlier runs. stopped: why nothing may act now; '' = nothing is in the
     way. gain: what a simulation expects of an action, in core-seconds. share: how much of the
-    queue an action touches, in [0, 1]. counts: what became of earlier actions (see `outcomes`).
+    queue an action touches, in [0, 1]. nodes: how many the cluster has, 0 = unknown.
+    counts: what became of earlier actions (see `outcomes`).
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Responder:
         stopped: Callable[[], str] = lambda: "",
         gain: Callable[[Action], float] | None = None,
         share: Callable[[Action], float] = lambda _: 0.0,
+        nodes: int = 0,
         counts: Counts | None = None,
         seed: int = 0,
     ) -> None:
@@ -74,7 +76,7 @@ class Responder:
         self._counts, self._rng = counts or {}, np.random.default_rng(seed)
         self._now: dict[str, Action] = {}  # the latest state of each action
         trail = sorted(history, key=lambda action: action.at_s)
-        self._done = Done(trail)
+        self._done = Done(trail, nodes)
         for action in trail:
             self._now[action.action_id] = action
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -57,14 +58,22 @@ class Limits:
 
     actions_per_hour: int = 20
     nodes_at_once: int = 2  # taken out of service
+    nodes_share: float = 0.05  # of the cluster's nodes, where that is more than nodes_at_once
     queue_share: float = 0.2  # of the tasks that wait or run, touched within an hour
 
     def __post_init__(self) -> None:
         """ConfigError where a limit is out of its range."""
         if self.actions_per_hour < 0 or self.nodes_at_once < 0:
             raise ConfigError("actions_per_hour and nodes_at_once must be at least 0")
-        if not 0.0 <= self.queue_share <= 1.0:
-            raise ConfigError(f"queue_share must be in [0, 1], got {self.queue_share}")
+        for name in ("nodes_share", "queue_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+
+    def most_nodes(self, of: int) -> int:
+        """How many of a cluster's nodes may be out of service; of = 0 where that is unknown."""
+        if self.nodes_at_once == 0:
+            return 0
+        return max(self.nodes_at_once, math.floor(self.nodes_share * of))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
