@@ -11,7 +11,7 @@ LAYERS = [
     ["archive", "protocols", "stats", "tables"],
     ["observe", "store", "features", "predict", "forecast", "anomaly", "schedule", "guard"],
     ["history", "simulate", "learn", "rollout", "respond"],
-    ["train", "verify", "plan"],
+    ["train", "verify", "plan", "alerts"],
     [
         "engine",
         "cycle",

@@ -189,6 +189,19 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a person said of an alert; counts for what came after the moment known then."""
+
+    alert_id: str
+    at_s: float  # when it was given
+    cluster: str  # of the alert
+    dimensions: tuple[str, ...] = ()  # of the alert
+    is_real: bool  # False = noise
+    known_s: float  # the newest moment that had been seen of what the alert is about
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """What was done about an alert, or would be: one record for each state that it came into."""
 
@@ -263,6 +276,7 @@ KINDS: Final[dict[str, type]] = {
     "outcome": Outcome,
     "feedback": Feedback,
     "alert": Alert,
+    "verdict": Verdict,
     "action": Action,
     "quarantine": Quarantined,
 }
@@ -277,6 +291,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "outcome": ("decision_id", "id", "attempt"),
     "feedback": ("decision_id", "user", "at_s"),
     "alert": ("alert_id",),
+    "verdict": ("alert_id", "at_s"),
     "action": ("action_id", "at_s", "state"),
     "quarantine": ("source", "line", "reason", "text"),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headway.anomaly.alerts import Alerting, AlertPolicy, rarity, usual_policy, weekly_policy
+from headway.anomaly.alerts import Alerting
 from headway.anomaly.bands import Bands
 from headway.anomaly.calibrated import Calibrated, Statistic, observed, read
 from headway.anomaly.causes import likely_causes, rank_causes
@@ -19,14 +19,17 @@ from headway.anomaly.ensemble import Ensemble
 from headway.anomaly.isolation import Isolation
 from headway.anomaly.joint import ROW_DETECTORS, Joint, row_score, strangest
 from headway.anomaly.peer import Peers
+from headway.anomaly.policy import AlertPolicy, usual_policy, weekly_policy
+from headway.anomaly.rarity import rarity
+from headway.anomaly.series_watch import Seen, SeriesWatch
 from headway.anomaly.subsequence import Directions, NearestPasts
 from headway.errors import ConfigError
 
 __all__ = [
     "DETECTORS", "MEMBERS", "POINTS", "AlertPolicy", "Alerting", "Bands", "Calibrated", "Context",
     "ControlChart", "Directions", "Drift", "Ensemble", "Isolation", "Joint", "NearestPasts",
-    "Peers", "control_limit", "detector", "likely_causes", "load", "observed", "rank_causes",
-    "rarity", "row_score", "strangest", "usual_policy", "weekly_policy",
+    "Peers", "Seen", "SeriesWatch", "control_limit", "detector", "likely_causes", "load",
+    "observed", "rank_causes", "rarity", "row_score", "strangest", "usual_policy", "weekly_policy",
 ]  # fmt: skip
 
 DETECTORS: dict[str, tuple[Any, dict[str, Any]]] = {

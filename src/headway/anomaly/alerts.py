@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from headway.anomaly.policy import AlertPolicy
+from headway.anomaly.rarity import rarity
+from headway.anomaly.together import Together
 from headway.errors import ConfigError
 from headway.records import Alert
 
@@ -18,84 +21,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _DAY_S: Final = 86_400.0
-_WEEK_S: Final = 7 * _DAY_S
-_STRANGE: Final = 10.0**0.55  # strange points of `points` that go with one alert
 _STEP: Final = 0.25  # decades of rarity by which a verdict or an alert moves a threshold
 _MOST: Final = 12.0  # decades: rarer cannot be told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertPolicy:
-    """When a score becomes an alert.
-
-    threshold: score from which a point is strange. least_s: how long it must stay strange. quiet_s:
-    how long it must not be strange until the incident is over. hold_s: from one alert of a series
-    to its next, whatever comes. direction: both, up or down, against the expected band. group_s:
-    series that become strange within this time of one another, correlated or of one group, are one
-    incident. maintenance: (from_s, to_s) in which nothing is raised. critical: score from which the
-    severity is critical; info below the middle between them. budget_per_day: alerts of all series
-    together that the threshold aims at. It is no hard limit, as an outage must be told also when
-    all is spent: each alert moves the threshold up by a quarter of a decade of rarity and time down
-    again, so what comes beyond the budget is a quarter of a decade rarer each time, and there are
-    at most 1 + budget x days + 4 x the decades between the threshold and the rarest point (of
-    points up to 12 decades rare; rarer ones are always raised). lift: decades of rarity
-    by which an alert raises the threshold of its own series, half of it gone after fade_s.
-    """
-
-    threshold: float = 0.9995
-    least_s: float = 0.0
-    quiet_s: float = 1800.0
-    hold_s: float = _DAY_S
-    direction: str = "both"
-    group_s: float = 600.0
-    correlation: float = 0.6
-    maintenance: tuple[tuple[float, float], ...] = ()
-    critical: float = 0.999_999
-    budget_per_day: float | None = None
-    lift: float = 0.0
-    fade_s: float = 30 * _DAY_S
-
-    def __post_init__(self) -> None:
-        """ConfigError where a setting is out of its range."""
-        if not 0.0 < self.threshold < 1.0:
-            raise ConfigError(f"threshold must be in (0, 1), got {self.threshold}")
-        if self.direction not in ("both", "up", "down"):
-            raise ConfigError(f"direction must be both, up or down, got {self.direction!r}")
-        for name in ("least_s", "quiet_s", "hold_s", "group_s", "lift"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if self.budget_per_day is not None and not self.budget_per_day > 0.0:
-            raise ConfigError(f"budget_per_day must be above 0, got {self.budget_per_day}")
-
-
-def usual_policy(step_s: float, **changes: Any) -> AlertPolicy:
-    """The policy for scores of `ensemble` of series with a point every step_s seconds.
-
-    A low threshold that each alert lifts, so that a series that is often strange must be stranger;
-    an alert a hundred points at most. As chosen on half of the files of the Numenta benchmark.
-    """
-    settings: dict[str, Any] = {
-        "threshold": 0.9, "quiet_s": 5 * step_s, "hold_s": 100 * step_s, "group_s": 3 * step_s,
-        "lift": 0.15, "fade_s": 10_000 * step_s, "critical": 0.9999,
-    }  # fmt: skip
-    return AlertPolicy(**(settings | changes))
-
-
-def weekly_policy(step_s: float, alerts: float = 1.0, **changes: Any) -> AlertPolicy:
-    """The policy for scores of `points` that aims at so many alerts a week of a series.
-
-    How rare a point must be goes by how many points of the series a week has: what comes once in a
-    thousand points is a matter of weeks with a point an hour, of one day with a point a minute.
-    Busy series raise more than calm ones. As chosen on half of the series of cloud monitoring.
-    """
-    if not alerts > 0.0:
-        raise ConfigError(f"alerts must be above 0, got {alerts}")
-    share = min(_STRANGE * alerts * step_s / _WEEK_S, 0.5)
-    settings: dict[str, Any] = {
-        "threshold": 1.0 - share, "critical": 1.0 - 0.01 * share, "quiet_s": 3 * step_s,
-        "hold_s": 0.0, "group_s": 3 * step_s,
-    }  # fmt: skip
-    return AlertPolicy(**(settings | changes))
 
 
 class Alerting:
@@ -108,7 +35,7 @@ class Alerting:
     def __init__(
         self,
         names: Sequence[str],
-        policy: AlertPolicy = AlertPolicy(),
+        policy: AlertPolicy | None = None,
         *,
         cluster: str = "",
         about: str = "series",
@@ -119,12 +46,13 @@ class Alerting:
         """Begin with nothing open."""
         if groups and len(groups) != len(names):
             raise ConfigError(f"groups must be one a series, got {len(groups)} for {len(names)}")
-        self.names, self.policy, self._groups = tuple(names), policy, tuple(groups)
+        self.names, self._groups = tuple(names), tuple(groups)
         self._signed: dict[str, Any] = {
             "cluster": cluster, "about": about, "kind": kind, "made_by": made_by
         }  # fmt: skip
+        self._place = f"{cluster}/" if cluster else ""
         n = len(names)
-        self._base = rarity(np.array([policy.threshold]))[0]
+        self.follow(policy or AlertPolicy())
         self._offset = np.zeros(n)  # decades that verdicts added to each series' threshold
         self._lift = np.zeros(n)  # decades that its own alerts added, fading
         self._since_s, self._strange_s = np.full(n, np.nan), np.full(n, np.nan)
@@ -134,6 +62,11 @@ class Alerting:
         self._known: dict[str, tuple[int, ...]] = {}  # series of the last alerts, for verdicts
         self._at_s: float | None = None
         self._together = Together(n)
+
+    def follow(self, policy: AlertPolicy) -> None:
+        """Go by this policy from now on."""
+        self.policy = policy
+        self._base = rarity(np.array([policy.threshold]))[0]
 
     def step(
         self,
@@ -187,8 +120,12 @@ class Alerting:
         """
         if alert_id not in self._known:
             raise ConfigError(f"alert_id must be of an alert raised here, got {alert_id!r}")
+        self.judge_series([self.names[i] for i in self._known[alert_id]], is_real)
+
+    def judge_series(self, names: Sequence[str], is_real: bool) -> None:
+        """A verdict on an alert of these series, wherever it was raised; others are passed over."""
         step = -_STEP / 2.0 if is_real else _STEP
-        at = list(self._known[alert_id])
+        at = [i for i, name in enumerate(self.names) if name in names]
         self._offset[at] = np.clip(self._offset[at] + step, -1.0, 3.0)
 
     def threshold(self) -> Floats:
@@ -248,7 +185,8 @@ class Alerting:
         else:
             y, low, high = (None if np.isnan(x[i]) else float(x[i]) for x in came)
             alert = Alert(
-                alert_id=f"{self.names[i]}@{at_s:.0f}", at_s=at_s, subject=self.names[i],
+                alert_id=f"{self._place}{self.names[i]}@{at_s:.13g}", at_s=at_s,
+                subject=self.names[i],
                 since_s=float(self._since_s[i]), score=float(scores[i]),
                 severity=self._severity(rare[i]), value=y, expected_low=low, expected_high=high,
                 dimensions=(self.names[i],), **self._signed,
@@ -274,48 +212,3 @@ class Alerting:
         if rare >= critical:
             return "critical"
         return "warning" if rare >= 0.5 * (critical + self._base) else "info"
-
-
-class Together:
-    """How much the rarities of pairs of series move together, for up to 500 series; else not.
-
-    Memory is n squared; correlations forget with a half-life of 1,400 points.
-    """
-
-    _SERIES: Final = 500
-    _RATE: Final = 1.0 / 2000
-    _LEAST: Final = 100  # points before anything is said
-
-    def __init__(self, n: int) -> None:
-        """Begin with nothing known."""
-        self.is_kept = 1 < n <= self._SERIES
-        self._points = 0
-        self._mean = np.zeros(n)
-        self._moments = np.zeros((n, n)) if self.is_kept else np.zeros((0, 0))
-
-    def learn(self, rare: Floats) -> None:
-        """Take in the rarities (n,) of a point."""
-        if self.is_kept:
-            self._points += 1
-            rate = max(self._RATE, 1.0 / self._points)
-            before = np.minimum(rare, 4.0) - self._mean
-            self._mean += rate * before
-            off = before * (1.0 - rate)
-            self._moments += rate * (np.outer(before, off) - self._moments)
-
-    def correlation(self, i: int, j: int) -> float:
-        """Of series i and j, in [-1, 1]; 0 where nothing is known."""
-        if self._points < self._LEAST:
-            return 0.0
-        size = np.sqrt(self._moments[i, i] * self._moments[j, j])
-        return float(self._moments[i, j] / size) if size > 0 else 0.0
-
-
-def rarity(scores: Floats) -> Floats:
-    """How rare a score says its point is, in decades: 3 = one in a thousand.
-
-    >>> rarity(np.array([0.0, 0.999])).round(6).tolist()
-    [0.0, 3.0]
-    """
-    decades = -np.log10(np.maximum(1.0 - np.asarray(scores, dtype=np.float64), 1e-15))
-    return np.asarray(decades + 0.0, dtype=np.float64)

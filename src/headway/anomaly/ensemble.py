@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.anomaly.alerts import rarity
 from headway.anomaly.calibrated import write
+from headway.anomaly.rarity import rarity
 from headway.errors import ConfigError
 
 if TYPE_CHECKING:

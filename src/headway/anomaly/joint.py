@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from headway.anomaly.alerts import rarity
 from headway.anomaly.autoencoder import Autoencoder
 from headway.anomaly.calibrated import Calibrated
 from headway.anomaly.components import Components
+from headway.anomaly.rarity import rarity
 from headway.anomaly.same_time import SameTime
 from headway.errors import ConfigError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ Cluster = Annotated[
     str, typer.Option(help="Name of the cluster all files belong to; default: each file's name.")
 ]
 Home = Annotated[Path, typer.Option(help="Folder of the log and the models.")]
+By = Annotated[str, typer.Option(help="Who decides; default: who is logged in.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 HOME = Path(".headway")
@@ -79,6 +81,14 @@ def names(text: str) -> list[str]:
     if not found:
         raise ConfigError("a list of names is empty; give names joined by commas")
     return found
+
+
+def who() -> str:
+    """Who is logged in, '' where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def store_of(home: Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from headway.cli.answers import answer
-from headway.cli.options import HOME, Home, Json
+from headway.cli.options import HOME, By, Home, Json, who
 
 
 def respond(
@@ -30,7 +29,7 @@ def respond(
     rules: Annotated[
         Path | None, typer.Option(help="Rule file; default: respond.toml in the home folder.")
     ] = None,
-    by: Annotated[str, typer.Option(help="Who decides; default: who is logged in.")] = "",
+    by: By = "",
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -39,14 +38,6 @@ def respond(
     from headway.responding import respond_home
 
     document = respond_home(
-        home, verb, action, mode=mode, rules=rules, by=by or _who(), now_s=time.time()
+        home, verb, action, mode=mode, rules=rules, by=by or who(), now_s=time.time()
     )
     answer(document, as_json, responses_screen)
-
-
-def _who() -> str:
-    """Who is logged in, '' where the system does not say."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

@@ -9,12 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from headway.cli.answers import answer
-from headway.cli.options import HOME, Home, Json, make_writable, numbers_of
-from headway.cli.responding import _who
+from headway.cli.options import HOME, By, Home, Json, make_writable, numbers_of, who
 
 Id = Annotated[str, typer.Argument(metavar="[ID]", show_default=False, help="Default: the newest.")]
 Why = Annotated[str, typer.Option(help="Kept with the decision.")]
-By = Annotated[str, typer.Option(help="Who decides; default: who is logged in.")]
 
 
 def start(
@@ -62,7 +60,7 @@ def start(
         margins=tuple(numbers_of("margins", margins).items()),
     )  # fmt: skip
     metrics_of(plan)
-    begun = begin(home, challenger, champion=champion, plan=plan, by=by or _who())
+    begun = begin(home, challenger, champion=champion, plan=plan, by=by or who())
     _show(home, begun.rollout_id, as_json)
 
 
@@ -121,7 +119,7 @@ def _decide(verb: str, rollout_id: str, why: str, by: str, home: Path, as_json: 
     from headway.serve.rollouts import decide, find
 
     found = find(home, rollout_id)
-    decide(home, found.rollout_id, verb, why=why, by=by or _who(), now_s=time.time())
+    decide(home, found.rollout_id, verb, why=why, by=by or who(), now_s=time.time())
     _show(home, found.rollout_id, as_json)
 
 

@@ -1,14 +1,15 @@
-"""Commands that look for what is strange: detect."""
+"""Commands that look for what is strange, and show it: detect, alerts."""
 
 from __future__ import annotations
 
+import time as clock
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from headway.cli.answers import answer, progress_bars
-from headway.cli.options import Json, names
+from headway.cli.options import HOME, By, Home, Json, names, who
 
 
 def detect(
@@ -19,6 +20,9 @@ def detect(
         str, typer.Option(help="auto (the ensemble), or names joined by commas.")
     ] = "auto",
     alerts: Annotated[bool, typer.Option("--alerts", help="Raise an alert per incident.")] = False,
+    home: Annotated[
+        Path | None, typer.Option(help="Keep the alerts in the log of this folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score how strange each point of series is, by what came before it; or raise alerts."""
@@ -28,6 +32,33 @@ def detect(
     asked = names(detector)
     with progress_bars() as progress:
         rows = detect_series(
-            series, time=time, value=value, detectors=asked, with_alerts=alerts, progress=progress
-        )
+            series, time=time, value=value, detectors=asked, with_alerts=alerts, home=home,
+            progress=progress,
+        )  # fmt: skip
     answer(rows, as_json, detections_screen)
+
+
+def alerts(
+    verdict: Annotated[
+        str,
+        typer.Argument(
+            metavar="[real|noise]", show_default=False, help="A verdict; nothing = list the alerts."
+        ),
+    ] = "",
+    alert: Annotated[
+        str, typer.Argument(metavar="[ID]", show_default=False, help="Of the alert it is about.")
+    ] = "",
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only those that are still on.")
+    ] = False,
+    by: By = "",
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
+    """List the alerts of a home, the newest first; or say of one whether it was real or noise."""
+    from headway.alerts import alerts_of, judge_alert
+    from headway.report.alerts import alerts_screen
+
+    if verdict:
+        judge_alert(home, alert, verdict, by=by or who(), now_s=clock.time())
+    answer(alerts_of(home, only_open=only_open), as_json, alerts_screen)

@@ -35,11 +35,17 @@ _UNITS: Final = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (0.0, 1.0))  # above,
 
 @dataclass(slots=True)
 class PointsFile:
-    """The points of each series as a file held them, in its order, and what SeriesFile says."""
+    """The points of each series as a file held them, in its order, and what SeriesFile says.
+
+    time, values, series: the columns that were read, '' and () where a file has none.
+    """
 
     points: Points
     doubts: list[str]
     reasons: dict[str, int]
+    time: str = ""
+    values: tuple[str, ...] = ()
+    series: str = ""
 
 
 @dataclass(slots=True)
@@ -99,8 +105,9 @@ def read_points(
         source.close()
     doubts = list(source.doubts)
     names = _Names(time, tuple(values), series, zone)
-    points = _points(table, source, names, doubts, reasons)
-    return PointsFile(points, doubts, {k: n for k, n in reasons.items() if n})
+    points, found = _points(table, source, names, doubts, reasons)
+    kept = {k: n for k, n in reasons.items() if n}
+    return PointsFile(points, doubts, kept, found.time, found.values, found.series)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +146,8 @@ def _table(source: Source, reasons: dict[str, int]) -> pl.DataFrame:
 
 def _points(
     table: pl.DataFrame, source: Source, named: _Names, doubts: list[str], reasons: dict[str, int]
-) -> Points:
-    """The points of each series of a table of texts."""
+) -> tuple[Points, _Names]:
+    """The points of each series of a table of texts, and the columns they are from."""
     _check(table, source, [named.time, named.series, *named.values])
     found = (c for c in table.columns if c.lower() in SERIES and c != named.time)
     series = named.series or next(found, None)
@@ -171,7 +178,7 @@ def _points(
         for name, rows in groups:
             whole = " ".join(x for x in (name, column if len(values) > 1 or not name else "") if x)
             points[whole] = (at_s[rows], y[rows])
-    return points
+    return points, _Names(time, tuple(values), series or "", named.zone)
 
 
 def _check(table: pl.DataFrame, source: Source, names: Sequence[str]) -> None:
