@@ -14,9 +14,11 @@ from headway.serve.bodies import FeedbackBody, OrderBody, OutcomesBody, SizeBody
 from headway.serve.metrics import Metrics
 from headway.serve.rollout_routes import ROOT, scope_of
 from headway.serve.tokens import refusal
+from headway.serve.turns import Kept, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
 
     from headway.records import Task
     from headway.serve.advisor import Answer, Said
@@ -66,7 +68,7 @@ class Server:
         most: int = 256,
     ) -> None:
         self._client, self._tokens, self._watch, self._most = client, tokens, watch, most
-        self._metrics = Metrics()
+        self._metrics, self._turn, self._kept = Metrics(), Turn(), Kept()
         self.under_way = 0
         self.is_draining = False
 
@@ -125,12 +127,19 @@ class Server:
             raise _Refused(503, "the server is going down")
         if self.under_way >= self._most:
             raise _Refused(429, f"{self._most} requests are under way: come again")
+        self._check_turn()
         self.under_way += 1
         try:
-            body = _decoded(path, await _body_of(scope, protocol))
-            return 200, await self._answered(path, body, scope)
+            text = await _body_of(scope, protocol)
+            self._check_turn()
+            return 200, await self._answered(path, _decoded(path, text), scope)
         finally:
             self.under_way -= 1
+
+    def _check_turn(self) -> None:
+        """Refuse what would make others late."""
+        if self._turn.is_full:
+            raise _Refused(429, "more is asked than can be answered in time: come again")
 
     async def _rollouts(self, scope: Any, protocol: Any) -> tuple[int, bytes]:
         """What is asked and decided of rollouts, beside the answers."""
@@ -157,16 +166,18 @@ class Server:
         """What a route answers, when all that must be kept is on the disk."""
         now_s = time.time()
         if path == "/v1/size":
-            return await self._sized(
-                body.task.record(now_s), scope.headers.get("idempotency-key") or ""
-            )
+            key = scope.headers.get("idempotency-key") or ""
+            return await self._sized(body.task.record(now_s), key)
         if path == "/v1/order":
+            began_s = time.perf_counter()
             tasks = [task.record(now_s) for task in body.tasks]
             places = {id(task): place for place, task in enumerate(tasks)}
             try:
                 ordered = self._client.order(tasks, rule=body.rule)
             except ConfigError as error:
                 raise _Refused(400, str(error)) from error
+            finally:
+                self._turn.spend(time.perf_counter() - began_s)
             said = {"order": [t.id for t in ordered], "places": [places[id(t)] for t in ordered]}
             return _ENCODE(said | {"rule": body.rule, "version": self._client.version})
         if path == "/v1/outcomes":
@@ -174,18 +185,28 @@ class Server:
         else:
             kept = [self._client.feedback(body.record(now_s))]
         for one in kept:
-            await _kept(one)
+            await self._on_disk(one)
         return _ENCODE({"kept": len(kept)})
 
     async def _sized(self, task: Task, key: str) -> bytes:
         if len(key) > 256:
             raise _Refused(400, "an idempotency key has at most 256 characters")
+        began_s = time.perf_counter()
         try:
             answer, kept = self._client.decide(task, idempotency_key=key)
         except ConfigError as error:
             raise _Refused(409, str(error)) from error
-        await _kept(kept)
+        finally:
+            self._turn.spend(time.perf_counter() - began_s)
+        await self._on_disk(kept)
         return _ENCODE(document_of(answer, task))
+
+    async def _on_disk(self, kept: Future[None]) -> None:
+        """Wait until a record is on the disk."""
+        try:
+            await self._kept.wait(kept)
+        except (StoreError, ConfigError) as error:
+            raise _Refused(503, f"nothing was kept: {error}") from error
 
     def _health(self, path: str) -> tuple[int, bytes]:
         """/live: the process answers. /ready: it should be asked; also without models."""
@@ -223,14 +244,6 @@ def _believed(said: Said) -> dict[str, Any]:
         "value": said.value, "quantiles": said.quantiles, "levels": said.levels,
         "made_by": said.made_by, "refused": said.refused,
     }  # fmt: skip
-
-
-async def _kept(kept: Any) -> None:
-    """Wait until a record is on the disk."""
-    try:
-        await asyncio.wrap_future(kept)
-    except (StoreError, ConfigError) as error:
-        raise _Refused(503, f"nothing was kept: {error}") from error
 
 
 async def _body_of(scope: Any, protocol: Any) -> bytes:

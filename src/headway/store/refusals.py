@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from headway.errors import StoreError
 
@@ -26,18 +25,29 @@ CAUSES = {
 }  # fmt: skip
 """What to look for in a library's text -> what to tell the user."""
 
+ERRORS = (
+    ("deltalake.exceptions", "DeltaError"), ("pyarrow", "ArrowException"),
+    ("polars.exceptions", "PolarsError"),
+)  # fmt: skip
+"""The errors of libraries: module, name."""
+
 
 @contextmanager
 def plainly(doing: str) -> Iterator[None]:
     """Turn what the libraries below raise into a StoreError: what failed, why, what to do."""
-    from deltalake.exceptions import DeltaError
-    from pyarrow import ArrowException
-
     try:
         yield
-    except (OSError, ValueError, DeltaError, ArrowException, pl.exceptions.PolarsError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, ValueError, *_raised())):
+            raise
         text = re.sub(r"\x1b\[\d*m", "", str(error))
         cause = next((say for sign, say in CAUSES.items() if re.search(sign, text)), "")
         first = text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
         reason = f"{cause} ({first})" if cause else first
         raise StoreError(f"cannot {doing}: {reason}; what was stored before is intact") from error
+
+
+def _raised() -> list[type[Exception]]:
+    """What the libraries below raise; one that nobody has loaded raises nothing."""
+    loaded = [(sys.modules.get(module), name) for module, name in ERRORS]
+    return [getattr(module, name) for module, name in loaded if module is not None]
