@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from tests.serve.made_home import make_home
 from tests.serve.test_advisor import NOW_S, a_task
 
-from headway.errors import ConfigError
+from headway.errors import ConfigError, StoreError
 from headway.records import Feedback, Outcome
 from headway.serve import connect
 from headway.serve.decisions import id_of, read_records
+from headway.serve.recalled import recall
 from headway.serve.tally import tally
+from headway.store.journal import Journal
 
 DAY_S = 86400.0
 
@@ -57,10 +59,39 @@ def test_the_same_key_gets_the_same_answer_and_counts_once(tmp_path):
         client.size(a_task(user="other"), idempotency_key="k")
     client.close()
     assert tally(read_records(tmp_path), NOW_S)["decisions"] == 3
-    client = connect(tmp_path, clock=lambda: now[0])  # a new process does not remember the key
-    assert client.size(a_task(), idempotency_key="k").decision_id == first.decision_id
+
+
+def test_a_process_that_starts_gives_the_answer_that_the_one_before_gave(tmp_path):
+    home, _, _ = make_home(tmp_path)
+    client = connect(home, clock=lambda: NOW_S)
+    first = client.size(a_task(user="1"), idempotency_key="k")
+    client.size(a_task(user="1"))
     client.close()
-    assert tally(read_records(tmp_path), NOW_S)["decisions"] == 3
+    client = connect(home, clock=lambda: NOW_S + 100.0)
+    again = client.size(a_task(user="1", submitted_s=NOW_S + 100.0), idempotency_key="k")
+    assert again == replace(first, feature_names=(), features=())
+    with pytest.raises(ConfigError, match="another task"):
+        client.size(a_task(user="2"), idempotency_key="k")
+    client.close()
+    assert len(list(read_records(home))) == 2
+    assert list(recall(home, most=1)) == [id_of("k")]
+    assert list(recall(home, most=0)) == []
+
+
+def test_an_answer_that_could_not_be_written_is_made_again_when_it_can(tmp_path, monkeypatch):
+    client = connect(tmp_path, clock=lambda: NOW_S)
+
+    def full(*_):
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", full)
+        kept = client.decide(a_task(), idempotency_key="k")[1]
+        with pytest.raises(StoreError, match="full"):
+            kept.result(10.0)
+    client.decide(a_task(), idempotency_key="k")[1].result(10.0)
+    client.close()
+    assert len(list(read_records(tmp_path))) == 1
 
 
 def test_outcomes_find_their_decisions_late_twice_early_or_never(tmp_path):

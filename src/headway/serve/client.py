@@ -18,6 +18,7 @@ from headway.schedule.rules import keys_of, rule_named
 from headway.serve.advisor import STALE_S, Advisor
 from headway.serve.arms import Arms
 from headway.serve.decisions import DecisionLog, id_of
+from headway.serve.recalled import digest_of, marked, recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +48,10 @@ def connect(
     """
     advisor = Advisor(home, stale_s=stale_s)
     decisions = DecisionLog(home) if is_logged else None
-    return Client(advisor, Arms(advisor, Path(home)), clock, decisions)
+    client = Client(advisor, Arms(advisor, Path(home)), clock, decisions)
+    if decisions is not None:
+        client.remember(recall(home, KEPT))
+    return client
 
 
 class Client:
@@ -66,7 +70,7 @@ class Client:
         self._guard = threading.Lock()
         self._looked_s = clock()
         self._runtimes: dict[tuple[str, str, int], tuple[Task, float]] = {}
-        self._keyed: dict[str, tuple[Task, Answer, Future[None]]] = {}
+        self._keyed: dict[str, tuple[str, Answer, Future[None]]] = {}  # by decision_id
 
     def size(self, task: Task, *, idempotency_key: str = "") -> Answer:
         """What to give a task now, and what is believed of it; logged within milliseconds."""
@@ -75,31 +79,39 @@ class Client:
     def decide(self, task: Task, *, idempotency_key: str = "") -> tuple[Answer, Future[None]]:
         """As `size`, and a Future that is done when the answer is on the disk.
 
-        The same key within the last KEPT gets the same answer; ConfigError where it came with
-        another task. A key gives the same decision_id for ever.
+        The same key within the last KEPT gets the same answer, also from a process that was
+        started since; ConfigError where it came with another task. A key gives the same decision_id
+        for ever.
         """
         began_s = time.perf_counter()
+        id_, keyed = id_of(idempotency_key), None
         with self._guard:
-            if idempotency_key in self._keyed:
-                asked, answer, kept = self._keyed[idempotency_key]
-                if replace(asked, submitted_s=task.submitted_s) != task:
+            if idempotency_key and id_ in self._keyed and not _is_lost(self._keyed[id_][2]):
+                digest, answer, kept = self._keyed[id_]
+                if digest != digest_of(task):
                     raise ConfigError(
                         f"idempotency key {idempotency_key!r} came before with another task"
                     )
                 return answer, kept
             now_s = self._clock()
             self._refresh(now_s)
-            answer = replace(self.arms.advise(task, now_s), decision_id=id_of(idempotency_key))
-            if self._decisions is None:
-                kept = Future()
-                kept.set_result(None)
-            else:
-                kept = self._decisions.decide(task, answer, time.perf_counter() - began_s)
+            answer = replace(self.arms.advise(task, now_s), decision_id=id_)
             if idempotency_key:
+                keyed = marked(task, answer)
+            if self._decisions is None:
+                kept = _done()
+            else:
+                latency_s = time.perf_counter() - began_s
+                kept = self._decisions.decide(task, answer, latency_s, keyed)
+            if keyed is not None:
                 if len(self._keyed) >= KEPT:
                     del self._keyed[next(iter(self._keyed))]
-                self._keyed[idempotency_key] = task, answer, kept
+                self._keyed[id_] = keyed["task"], answer, kept
             return answer, kept
+
+    def remember(self, known: dict[str, tuple[str, Answer]]) -> None:
+        """Give these answers again where their keys come again; see recalled.recall."""
+        self._keyed |= {id_: (digest, answer, _done()) for id_, (digest, answer) in known.items()}
 
     def outcome(self, outcome: Outcome) -> Future[None]:
         """What became of a decision: also days later, again, or before the decision came."""
@@ -185,3 +197,15 @@ class Client:
         if self.is_refreshing and not 0.0 <= now_s - self._looked_s < LOOK_S:
             self._looked_s = now_s
             self.refresh()
+
+
+def _done() -> Future[None]:
+    """A Future of what is on the disk already."""
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
+
+
+def _is_lost(kept: Future[None]) -> bool:
+    """Whether an answer could not be written: nobody was given it."""
+    return kept.done() and kept.exception() is not None

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 FOLDER: Final = "decisions"
 WRITERS: Final = 64  # processes that may log into one home at once
 GROUP: Final = 4096  # records that are written at once at the most
+SEGMENT_BYTES = 64 << 20  # size from which a journal begins a new segment
 
 
 class DecisionLog:
@@ -47,8 +48,13 @@ class DecisionLog:
         self._thread = threading.Thread(target=self._run, name="headway-decisions", daemon=True)
         self._thread.start()
 
-    def decide(self, task: Task, answer: Answer, latency_s: float) -> Future[None]:
-        """Keep an answer with its features as they were served (float64 in base64)."""
+    def decide(
+        self, task: Task, answer: Answer, latency_s: float, keyed: dict[str, Any] | None = None
+    ) -> Future[None]:
+        """Keep an answer with its features as they were served (float64 in base64).
+
+        keyed: of an answer under an idempotency key, see recalled.marked.
+        """
         said = {
             "kind": "decision", "decision_id": answer.decision_id, "at_s": answer.at_s,
             "cluster": task.cluster, "id": task.id, "attempt": task.attempt, "action": "size",
@@ -61,6 +67,8 @@ class DecisionLog:
         }  # fmt: skip
         if answer.rollouts:
             said |= {"rollouts": answer.rollouts, "shadow": answer.shadow}
+        if keyed is not None:
+            said["keyed"] = keyed
         return self._put(said)
 
     def outcome(self, outcome: Outcome) -> Future[None]:
@@ -133,7 +141,7 @@ def _opened(folder: Path) -> Journal:
     """The first journal that no other process writes to."""
     for number in range(WRITERS):
         try:
-            return Journal(folder / f"{number:02d}")
+            return Journal(folder / f"{number:02d}", segment_bytes=SEGMENT_BYTES)
         except StoreError as error:
             if "another process" not in str(error):
                 raise
