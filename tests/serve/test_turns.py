@@ -14,17 +14,39 @@ from headway.serve.turns import Kept, Turn
 pytest.importorskip("msgspec")
 
 
-def test_a_turn_is_full_when_enough_was_worked_in_it_and_the_next_is_not():
-    async def live():
-        turn = Turn(most_s=0.010)
-        turn.spend(0.006)
-        first = turn.is_full
-        turn.spend(0.005)
-        second = turn.is_full
-        await asyncio.sleep(0)
-        return first, second, turn.is_full
+def full_after(turns):
+    """Whether a turn is full after each share of its work, for turns of (begins at, shares)."""
 
-    assert asyncio.run(live()) == (False, True, False)
+    async def live():
+        now = [0.0]
+        turn, said = Turn(most_s=0.010, burst_s=0.1, clock=lambda: now[0]), []
+        for begins_s, shares in turns:
+            now[0] = begins_s
+            for share_s in shares:
+                now[0] += share_s
+                turn.spend(share_s)
+                said.append(turn.is_full)
+            await asyncio.sleep(0)
+        return said
+
+    return asyncio.run(live())
+
+
+def test_a_turn_is_full_when_enough_was_worked_in_it_after_many_full_ones():
+    many = [(k * 0.0121, [0.012]) for k in range(9)]
+    assert full_after([*many, (9 * 0.0121, [0.006, 0.006]), (0.125, [0.006])]) == [
+        *[False] * 8, True, False, True, False,
+    ]  # fmt: skip
+
+
+def test_a_burst_is_worked_off():
+    assert not any(full_after([(k * 0.0121, [0.012]) for k in range(8)]))
+    assert full_after([(0.0, [0.05]), (0.051, [0.03]), (1.0, [0.09])]) == [False] * 3
+
+
+def test_turns_that_were_not_full_end_the_waiting():
+    turns = [(k * 0.0121, [0.012 if k != 5 else 0.002]) for k in range(13)]
+    assert not any(full_after(turns))
 
 
 def test_many_that_are_kept_together_wake_the_loop_once():
@@ -89,6 +111,7 @@ def test_what_comes_while_a_turn_is_full_is_told_to_come_again():
 
     async def live():
         server, asked = Server(Slow(), None, None), [Asked() for _ in range(3)]
+        server._turn = Turn(most_s=0.010, burst_s=0.0)
         await asyncio.gather(*(server.__rsgi__(one.scope, one) for one in asked))
         later = Asked()
         await server.__rsgi__(later.scope, later)

@@ -8,35 +8,58 @@ turns only, whoever is told to come again included.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
 MOST_S: Final = 0.010  # of work in a turn; an answer takes up to four of them
+BURST_S: Final = 0.1  # for which turns may be full before anybody is refused
+IDLE_S: Final = 0.005  # without work after which a turn has begun with nothing left over
 
 
 class Turn:
-    """The seconds worked in this turn of the running loop; belongs to its thread."""
+    """The seconds worked in this turn of the running loop; belongs to its thread.
 
-    def __init__(self, most_s: float = MOST_S) -> None:
-        """most_s: from where on nothing more should be begun in a turn."""
-        self._most_s, self._worked_s, self._is_on = most_s, 0.0, False
+    A burst, or what a stalled processor left, is worked off: turns must have been full for a while,
+    as in Nichols, Jacobson (2012), CoDel.
+    """
+
+    def __init__(
+        self,
+        most_s: float = MOST_S,
+        burst_s: float = BURST_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """most_s: from where on nothing more should be begun in a turn of many full ones."""
+        self._most_s, self._burst_s, self._clock = most_s, burst_s, clock
+        self._worked_s, self._is_on = 0.0, False
+        self._ended_s = self._eased_s = -math.inf  # of the last turn, of the last that was not full
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more should be begun until the next turn."""
-        return self._worked_s >= self._most_s
+        is_worked = self._worked_s >= self._most_s
+        return is_worked and self._clock() - self._eased_s >= self._burst_s
 
     def spend(self, took_s: float) -> None:
-        """Count seconds that were worked."""
+        """Count seconds that were worked until now."""
         if not self._is_on:  # what is called soon comes in the next turn
             self._is_on = True
             asyncio.get_running_loop().call_soon(self._end)
+            began_s = self._clock() - took_s
+            if began_s - self._ended_s > IDLE_S:
+                self._eased_s = began_s
         self._worked_s += took_s
 
     def _end(self) -> None:
+        self._ended_s = self._clock()
+        if self._worked_s < self._most_s:
+            self._eased_s = self._ended_s
         self._worked_s, self._is_on = 0.0, False
 
 
