@@ -23,7 +23,7 @@ LAYERS = [
         "sizing",
         "detecting",
     ],
-    ["configuration", "tradeoffs", "clusters", "capacity", "responding"],
+    ["configuration", "tradeoffs", "clusters", "capacity", "responding", "watching"],
     ["config", "demo", "report", "serve", "dashboard"],
     ["cli"],
 ]

@@ -50,6 +50,16 @@ def verdicts_of(store: Store, cluster: str) -> list[Verdict]:
     return [Verdict(**_whole(row)) for row in rows if row["cluster"] == cluster]
 
 
+def version_of(home: Path, kind: str) -> int:
+    """How often records of a kind were added to the log of a home: it grows with each time."""
+    try:
+        return sum(
+            name.endswith(".json") for name in os.listdir(home / "log" / kind / "_delta_log")
+        )
+    except OSError:
+        return 0
+
+
 def seen_until_s(home: Path, cluster: str) -> float | None:
     """The newest moment of a source that was looked at for this home; None = none ever was."""
     known = _seen(home).get(cluster)

@@ -9,6 +9,7 @@ import typer
 
 from headway import __version__
 from headway.cli import (
+    following,
     foreseeing,
     growing,
     judging,
@@ -48,6 +49,7 @@ app.command()(foreseeing.forecast)
 app.command()(foreseeing.plan)
 app.command()(watching.detect)
 app.command()(watching.alerts)
+app.command()(following.watch)
 app.command()(responding.respond)
 app.command()(serving.serve)
 app.command()(serving.decisions)

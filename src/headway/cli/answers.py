@@ -13,7 +13,9 @@ import typer
 from headway.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rich.text import Text
 
 
 def progress_bars() -> Any:
@@ -35,6 +37,27 @@ def answer(document: Any, as_json: bool, screen: Callable[[Any], Any]) -> None:
     text = StringIO()
     Console(file=text, force_terminal=sys.stdout.isatty() or None).print(screen(document))
     _put(text.getvalue())
+
+
+def put_json_lines(documents: Iterable[Any]) -> None:
+    """Print each of some documents as one line of JSON."""
+    from headway.report.numbers import plain
+
+    text = "".join(json.dumps(plain(one), allow_nan=False) + "\n" for one in documents)
+    if text:
+        _put(text)
+
+
+def put_lines(lines: Sequence[Text]) -> None:
+    """Print texts, each on one line however long it is."""
+    from rich.console import Console
+
+    text = StringIO()
+    console = Console(file=text, force_terminal=sys.stdout.isatty() or None)
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+    if lines:
+        _put(text.getvalue())
 
 
 def _put(text: str) -> None:

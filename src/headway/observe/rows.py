@@ -45,8 +45,13 @@ def header_of(source: Source, separator: str) -> list[str]:
     for raw in source.head(1 << 20).removeprefix(b"\xef\xbb\xbf").split(b"\n"):
         line = raw.decode("utf-8", "replace").strip("\r")
         if line.strip():
-            return _unique(x.strip().strip('"') for x in line.split(separator))
+            return names_in(line, separator)
     raise InputError(f"{source.path} holds only blank lines; export the history again")
+
+
+def names_in(header: str, separator: str) -> list[str]:
+    """The column names of a header line, made unique."""
+    return _unique(x.strip().strip('"') for x in header.split(separator))
 
 
 def read_rows(source: Source, names: list[str], separator: str) -> Iterator[Rows]:
@@ -58,10 +63,11 @@ def read_rows(source: Source, names: list[str], separator: str) -> Iterator[Rows
         data = block.data
         if is_header_due:
             data, is_header_due = _without_header(data)
-        yield _rows(Block(block.line, data, block.too_long), names, separator)
+        yield rows_of(Block(block.line, data, block.too_long), names, separator)
 
 
-def _rows(block: Block, names: list[str], separator: str) -> Rows:
+def rows_of(block: Block, names: list[str], separator: str) -> Rows:
+    """The lines of a block as rows, none of which is a header."""
     data, broken = block.data, dict.fromkeys(block.too_long, "line too long")
     raw = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(raw == ord("\n"))
