@@ -14,7 +14,7 @@ from headway.serve.bodies import FeedbackBody, OrderBody, OutcomesBody, SizeBody
 from headway.serve.metrics import Metrics
 from headway.serve.rollout_routes import ROOT, scope_of
 from headway.serve.tokens import refusal
-from headway.serve.turns import Kept, Turn
+from headway.serve.waits import Kept, Leisure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Server:
     """Answers requests (RSGI) from a client; an answer is on the disk before it is given.
 
     tokens: scopes by digest, see tokens.read_tokens; None = all may ask. most: requests that may be
-    under way at once; more are told to come again.
+    under way at once; more are told to come again, as they are where the loop's leisure is spent.
     """
 
     def __init__(
@@ -65,10 +65,12 @@ class Server:
         tokens: Mapping[bytes, frozenset[str]] | None,
         watch: Watch,
         *,
+        leisure: Leisure,
         most: int = 256,
     ) -> None:
         self._client, self._tokens, self._watch, self._most = client, tokens, watch, most
-        self._metrics, self._turn, self._kept = Metrics(), Turn(), Kept()
+        self._metrics, self._kept = Metrics(), Kept()
+        self._leisure = leisure
         self.under_way = 0
         self.is_draining = False
 
@@ -127,18 +129,18 @@ class Server:
             raise _Refused(503, "the server is going down")
         if self.under_way >= self._most:
             raise _Refused(429, f"{self._most} requests are under way: come again")
-        self._check_turn()
+        self._check_leisure()
         self.under_way += 1
         try:
             text = await _body_of(scope, protocol)
-            self._check_turn()
+            self._check_leisure()
             return 200, await self._answered(path, _decoded(path, text), scope)
         finally:
             self.under_way -= 1
 
-    def _check_turn(self) -> None:
+    def _check_leisure(self) -> None:
         """Refuse what would make others late."""
-        if self._turn.is_full:
+        if self._leisure.is_spent:
             raise _Refused(429, "more is asked than can be answered in time: come again")
 
     async def _rollouts(self, scope: Any, protocol: Any) -> tuple[int, bytes]:
@@ -169,15 +171,12 @@ class Server:
             key = scope.headers.get("idempotency-key") or ""
             return await self._sized(body.task.record(now_s), key)
         if path == "/v1/order":
-            began_s = time.perf_counter()
             tasks = [task.record(now_s) for task in body.tasks]
             places = {id(task): place for place, task in enumerate(tasks)}
             try:
                 ordered = self._client.order(tasks, rule=body.rule)
             except ConfigError as error:
                 raise _Refused(400, str(error)) from error
-            finally:
-                self._turn.spend(time.perf_counter() - began_s)
             said = {"order": [t.id for t in ordered], "places": [places[id(t)] for t in ordered]}
             return _ENCODE(said | {"rule": body.rule, "version": self._client.version})
         if path == "/v1/outcomes":
@@ -191,13 +190,10 @@ class Server:
     async def _sized(self, task: Task, key: str) -> bytes:
         if len(key) > 256:
             raise _Refused(400, "an idempotency key has at most 256 characters")
-        began_s = time.perf_counter()
         try:
             answer, kept = self._client.decide(task, idempotency_key=key)
         except ConfigError as error:
             raise _Refused(409, str(error)) from error
-        finally:
-            self._turn.spend(time.perf_counter() - began_s)
         await self._on_disk(kept)
         return _ENCODE(document_of(answer, task))
 

@@ -7,13 +7,15 @@ import logging
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from headway.errors import ConfigError, HeadwayError
 from headway.serve.client import connect
 from headway.serve.tokens import check_exposure, read_tokens
+from headway.serve.waits import Leisure, Watched
 
 if TYPE_CHECKING:
+    import selectors
     from collections.abc import Callable
     from pathlib import Path
 
@@ -46,11 +48,18 @@ def serve(
     port = _free(host, port)
     client = connect(home)
     client.is_refreshing = False
-    watch = Watch(home, client.arms)
+    watch, leisure = Watch(home, client.arms), Leisure()
+    server = Server(client, tokens, watch, leisure=leisure)
     try:
-        asyncio.run(_serve(client, watch, Server(client, tokens, watch), host, port, say))
+        with asyncio.Runner(loop_factory=lambda: _loop(leisure)) as runner:
+            runner.run(_serve(client, watch, server, host, port, say))
     finally:
         client.close()
+
+
+def _loop(leisure: Leisure) -> asyncio.AbstractEventLoop:
+    """An event loop whose waits are counted."""
+    return asyncio.SelectorEventLoop(cast("selectors.BaseSelector", Watched(leisure)))
 
 
 async def _serve(

@@ -1,4 +1,4 @@
-"""A turn of the event loop holds so much work and no more; what is kept wakes it once."""
+"""A loop that hardly ever waits is too busy; what is kept together wakes it once."""
 
 import asyncio
 import json
@@ -9,44 +9,61 @@ from types import SimpleNamespace
 import pytest
 
 from headway.errors import StoreError
-from headway.serve.turns import Kept, Turn
+from headway.serve.waits import Kept, Leisure, Watched
 
 pytest.importorskip("msgspec")
 
 
-def full_after(turns):
-    """Whether a turn is full after each share of its work, for turns of (begins at, shares)."""
+class Clock:
+    """Seconds that pass when told to."""
 
-    async def live():
-        now = [0.0]
-        turn, said = Turn(most_s=0.010, burst_s=0.1, clock=lambda: now[0]), []
-        for begins_s, shares in turns:
-            now[0] = begins_s
-            for share_s in shares:
-                now[0] += share_s
-                turn.spend(share_s)
-                said.append(turn.is_full)
-            await asyncio.sleep(0)
-        return said
+    def __init__(self):
+        self.now_s = 0.0
 
-    return asyncio.run(live())
+    def __call__(self):
+        return self.now_s
+
+    def pass_(self, seconds):
+        self.now_s += seconds
 
 
-def test_a_turn_is_full_when_enough_was_worked_in_it_after_many_full_ones():
-    many = [(k * 0.0121, [0.012]) for k in range(9)]
-    assert full_after([*many, (9 * 0.0121, [0.006, 0.006]), (0.125, [0.006])]) == [
-        *[False] * 8, True, False, True, False,
-    ]  # fmt: skip
+def spent_after(parts):
+    """Whether leisure is spent after each of (worked s, waited s)."""
+    clock = Clock()
+    leisure, said = Leisure(busiest=0.9, burst_s=0.15, clock=clock), []
+    for worked_s, waited_s in parts:
+        clock.pass_(worked_s)
+        said.append(leisure.is_spent)
+        leisure.wait(lambda waited_s=waited_s: clock.pass_(waited_s))
+    return said
+
+
+def test_a_loop_that_works_without_a_pause_has_no_leisure_after_a_while():
+    assert spent_after([(0.05, 0.0)] * 4) == [False, False, True, True]
 
 
 def test_a_burst_is_worked_off():
-    assert not any(full_after([(k * 0.0121, [0.012]) for k in range(8)]))
-    assert full_after([(0.0, [0.05]), (0.051, [0.03]), (1.0, [0.09])]) == [False] * 3
+    assert not any(spent_after([(0.14, 0.1)] * 10))
 
 
-def test_turns_that_were_not_full_end_the_waiting():
-    turns = [(k * 0.0121, [0.012 if k != 5 else 0.002]) for k in range(13)]
-    assert not any(full_after(turns))
+def test_who_pauses_a_tenth_of_the_time_has_leisure_for_ever():
+    assert not any(spent_after([(0.0089, 0.0011)] * 1000))
+    assert any(spent_after([(0.0095, 0.0005)] * 1000))
+
+
+def test_the_waits_of_a_loop_are_counted():
+    leisure = Leisure(burst_s=0.05)
+
+    async def live():
+        end_s = time.monotonic() + 0.08
+        while time.monotonic() < end_s:
+            await asyncio.sleep(0)  # turns that do not wait
+        worked = leisure.is_spent
+        await asyncio.sleep(0.05)
+        return worked, leisure.is_spent
+
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Watched(leisure))) as runner:
+        assert runner.run(live()) == (True, False)
 
 
 def test_many_that_are_kept_together_wake_the_loop_once():
@@ -105,18 +122,16 @@ class Slow:
         return None, kept
 
 
-def test_what_comes_while_a_turn_is_full_is_told_to_come_again():
+def test_where_there_is_no_leisure_who_comes_is_told_to_come_again():
     pytest.importorskip("granian")
     from headway.serve.http import Server
 
-    async def live():
-        server, asked = Server(Slow(), None, None), [Asked() for _ in range(3)]
-        server._turn = Turn(most_s=0.010, burst_s=0.0)
+    async def live(server):
+        asked = [Asked() for _ in range(3)]
         await asyncio.gather(*(server.__rsgi__(one.scope, one) for one in asked))
-        later = Asked()
-        await server.__rsgi__(later.scope, later)
-        return [one.status for one in (*asked, later)], asked[1].headers
+        return [one.status for one in asked], asked[1].headers
 
-    status, headers = asyncio.run(live())
-    assert status == [503, 429, 429, 503]
+    server = Server(Slow(), None, None, leisure=Leisure(burst_s=0.01))
+    status, headers = asyncio.run(live(server))
+    assert status == [503, 429, 429]
     assert headers["retry-after"] == "1"
