@@ -1,16 +1,16 @@
 """The server as others reach it: a real process on a free port."""
 
 import http.client
-import json
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.serve.made_home import make_home
+from tests.serve.served import JSON, ask, started, stopped
 
 from headway.errors import ConfigError
 from headway.serve import Advisor
@@ -20,37 +20,7 @@ from headway.serve.tally import tally
 pytest.importorskip("msgspec")
 pytest.importorskip("granian")
 
-JSON = {"content-type": "application/json"}
 DECIDE, OBSERVE, OPERATE = ("a-token-for-" + what for what in ("deciders", "observers", "operator"))
-
-
-def started(home, *words):
-    """A server process, and the port that it answers on."""
-    command = [sys.executable, "-m", "headway.cli", "serve", "--port", "0", "--home", str(home)]
-    process = subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if line.startswith("Serving on"):
-            return process, int(line.rsplit(":", 1)[1])
-    raise AssertionError("the server did not start")
-
-
-def stopped(process, number=signal.SIGTERM):
-    process.send_signal(number)
-    said = process.communicate(timeout=20)[1]
-    assert "Traceback" not in said, said
-    return process.returncode
-
-
-def ask(port, path, body=None, *, method="", headers=JSON):
-    """Status, headers and document of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    connection.request(method or ("GET" if data is None else "POST"), path, data, headers)
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    kind = answer.headers["content-type"]
-    return answer.status, answer.headers, json.loads(text) if "json" in kind else text.decode()
 
 
 @pytest.fixture(scope="module")
@@ -206,24 +176,28 @@ def test_a_server_that_goes_down_loses_nothing_that_it_answered(home):
     assert counted["decisions"] == counted["joined"] + counted["open"] + counted["expired"]
 
 
-def test_too_many_at_once_are_told_to_come_again(port):
-    def hanging():
-        one = socket.create_connection(("127.0.0.1", port))
-        head = "POST /v1/size HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
-        one.sendall(f"{head}content-length: 10\r\n\r\n".encode())
-        return one
+SLOW_DISK = """
+import os, time
+import headway.serve.http as http
+http.Server.__init__.__kwdefaults__["most"] = 2
+os.fdatasync = lambda file: time.sleep(0.3)
+"""
 
-    held = [hanging() for _ in range(256)]
-    try:
-        deadline = time.monotonic() + 8.0
-        status = 0
-        while status != 429 and time.monotonic() < deadline:
-            status, headers, _ = ask(port, "/v1/size", {"task": {}})
-        assert (status, headers["retry-after"]) == (429, "1")
-        assert ask(port, "/live")[0] == 200
-    finally:
-        for one in held:
-            one.close()
+
+def test_too_many_at_once_are_told_to_come_again(home):
+    process, port = started(home, patch=SLOW_DISK)
+    asked = threading.Barrier(8)
+
+    def size(_):
+        asked.wait(10.0)
+        return ask(port, "/v1/size", {"task": {}})
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(size, range(8)))
+    assert {status for status, _, _ in said} == {200, 429}
+    assert {headers["retry-after"] for status, headers, _ in said if status == 429} == {"1"}
+    assert ask(port, "/v1/size", {"task": {}})[0] == 200
+    assert stopped(process) == 0
 
 
 def test_others_are_not_let_in_without_tokens(home, tmp_path):

@@ -25,12 +25,16 @@ def serve(
     token_file: Annotated[
         Path | None, typer.Option(help="Lines 'TOKEN SCOPE,SCOPE'; needed if others can reach it.")
     ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM): serve HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Key of the certificate (PEM).")] = None,
     home: Home = HOME,
 ) -> None:
     """Answer over HTTP from a home's trained models until stopped."""
+    from headway.serve.reach import Reach
     from headway.serve.run import serve as run
 
-    run(home, host, port, token_file, lambda at: print(f"Serving on {at}", file=sys.stderr))
+    reach = Reach(host=host, port=port, token_file=token_file, certificate=tls_cert, key=tls_key)
+    run(home, reach, lambda at: print(f"Serving on {at}", file=sys.stderr))
     logging.shutdown()
     sys.stderr.flush()
     # All is kept and closed. Threads of the HTTP library that still wait for Python would abort a

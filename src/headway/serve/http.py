@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from headway.errors import ConfigError, StoreError
+from headway.serve.arriving import Arriving
 from headway.serve.bodies import FeedbackBody, OrderBody, OutcomesBody, SizeBody
 from headway.serve.metrics import Metrics
+from headway.serve.refused import Refused
 from headway.serve.rollout_routes import ROOT, scope_of
 from headway.serve.tokens import refusal
 from headway.serve.waits import Kept, Leisure
@@ -24,11 +26,10 @@ if TYPE_CHECKING:
     from headway.serve.advisor import Answer, Said
     from headway.serve.client import Client
     from headway.serve.rollout_routes import Watch
+    from headway.serve.tokens import Grant
 
 log = logging.getLogger(__name__)
 
-LARGEST: Final = 4 << 20  # bytes of a body
-SLOWEST_S: Final = 10.0  # in which a body must have come
 _JSON: Final = [("content-type", "application/json")]
 _ENCODE: Final = msgspec.json.Encoder().encode
 _DECODERS: Final[dict[str, Any]] = {
@@ -44,34 +45,27 @@ _SCOPES: Final = {
 _OPEN: Final = ("/live", "/ready")
 
 
-class _Refused(Exception):
-    """A request that is answered with an error: its status and a sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
-
-
 class Server:
     """Answers requests (RSGI) from a client; an answer is on the disk before it is given.
 
-    tokens: scopes by digest, see tokens.read_tokens; None = all may ask. most: requests that may be
-    under way at once; more are told to come again, as they are where the loop's leisure is spent.
+    tokens: grants by digest, see tokens.read_tokens; None = all may ask. most: requests that may be
+    answered at once; more are told to come again, as they are where the loop's leisure is spent.
     """
 
     def __init__(
         self,
         client: Client,
-        tokens: Mapping[bytes, frozenset[str]] | None,
+        tokens: Mapping[bytes, Grant] | None,
         watch: Watch,
         *,
         leisure: Leisure,
         most: int = 256,
     ) -> None:
-        self._client, self._tokens, self._watch, self._most = client, tokens, watch, most
+        self._client, self.tokens, self._watch, self._most = client, tokens, watch, most
         self._metrics, self._kept = Metrics(), Kept()
         self._leisure = leisure
-        self.under_way = 0
+        self._arriving, self._answering = Arriving(), 0
+        self.under_way = 0  # also those whose body comes still
         self.is_draining = False
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -83,14 +77,14 @@ class Server:
         headers = list(_JSON)
         try:
             status, body = await self._routed(scope, protocol, headers)
-        except _Refused as refused:
+        except Refused as refused:
             status, body = refused.status, _ENCODE({"error": refused.sentence})
             if status in (429, 503):
                 headers.append(("retry-after", "1"))
             if status == 401:
                 headers.append(("www-authenticate", "Bearer"))
         except Exception:  # of ours: the connection must not be left without an answer
-            log.exception("%s %s failed", scope.method, scope.path)
+            log.exception("%s %r failed", scope.method, scope.path)
             status, body = 500, _ENCODE({"error": "this is a fault of the server; see its log"})
         protocol.response_bytes(status, headers, body)
         is_rollout = scope.path.startswith(ROOT)
@@ -113,55 +107,60 @@ class Server:
             return await self._rollouts(scope, protocol)
         if path not in _SCOPES:
             known = ", ".join((*_SCOPES, *_OPEN))
-            raise _Refused(404, f"there is no {path}; there are {known}")
+            raise Refused(404, f"there is no {path}; there are {known}")
         status, sentence = refusal(
-            self._tokens, scope.headers.get("authorization") or "", _SCOPES[path]
+            self.tokens, scope.headers.get("authorization") or "", _SCOPES[path], time.time()
         )
         if sentence:
-            raise _Refused(status, sentence)
+            raise Refused(status, sentence)
         wanted = "GET" if path == "/metrics" else "POST"
         if scope.method != wanted:
-            raise _Refused(405, f"{path} takes {wanted}, got {scope.method}")
+            raise Refused(405, f"{path} takes {wanted}, got {scope.method}")
         if path == "/metrics":
             headers[0] = ("content-type", "text/plain; version=0.0.4")
             return 200, self._metrics.text(self._gauges()).encode()
         if self.is_draining:
-            raise _Refused(503, "the server is going down")
-        if self.under_way >= self._most:
-            raise _Refused(429, f"{self._most} requests are under way: come again")
-        self._check_leisure()
+            raise Refused(503, "the server is going down")
+        self._check_room()
         self.under_way += 1
         try:
-            text = await _body_of(scope, protocol)
-            self._check_leisure()
-            return 200, await self._answered(path, _decoded(path, text), scope)
+            text = await self._arriving.body(scope, protocol)
+            self._check_room()
+            self._answering += 1
+            try:
+                return 200, await self._answered(path, _decoded(path, text), scope)
+            finally:
+                self._answering -= 1
         finally:
             self.under_way -= 1
 
-    def _check_leisure(self) -> None:
+    def _check_room(self) -> None:
         """Refuse what would make others late."""
+        if self._answering >= self._most:
+            raise Refused(429, f"{self._most} requests are under way: come again")
         if self._leisure.is_spent:
-            raise _Refused(429, "more is asked than can be answered in time: come again")
+            raise Refused(429, "more is asked than can be answered in time: come again")
 
     async def _rollouts(self, scope: Any, protocol: Any) -> tuple[int, bytes]:
         """What is asked and decided of rollouts, beside the answers."""
         path, method = scope.path, scope.method
         status, sentence = refusal(
-            self._tokens, scope.headers.get("authorization") or "", scope_of(path, method)
-        )
+            self.tokens, scope.headers.get("authorization") or "", scope_of(path, method),
+            time.time(),
+        )  # fmt: skip
         if sentence:
-            raise _Refused(status, sentence)
+            raise Refused(status, sentence)
         if method not in ("GET", "POST"):
-            raise _Refused(405, f"{path} takes GET or POST, got {method}")
-        body = await _body_of(scope, protocol) if method == "POST" else b""
+            raise Refused(405, f"{path} takes GET or POST, got {method}")
+        body = await self._arriving.body(scope, protocol) if method == "POST" else b""
         try:
             status, said = await asyncio.to_thread(
                 self._watch.answer, method, path, body, time.time()
             )
         except ConfigError as error:
-            raise _Refused(400, str(error)) from error
+            raise Refused(400, str(error)) from error
         except StoreError as error:
-            raise _Refused(503, str(error)) from error
+            raise Refused(503, str(error)) from error
         return status, _ENCODE(said)
 
     async def _answered(self, path: str, body: Any, scope: Any) -> bytes:
@@ -176,7 +175,7 @@ class Server:
             try:
                 ordered = self._client.order(tasks, rule=body.rule)
             except ConfigError as error:
-                raise _Refused(400, str(error)) from error
+                raise Refused(400, str(error)) from error
             said = {"order": [t.id for t in ordered], "places": [places[id(t)] for t in ordered]}
             return _ENCODE(said | {"rule": body.rule, "version": self._client.version})
         if path == "/v1/outcomes":
@@ -189,11 +188,11 @@ class Server:
 
     async def _sized(self, task: Task, key: str) -> bytes:
         if len(key) > 256:
-            raise _Refused(400, "an idempotency key has at most 256 characters")
+            raise Refused(400, "an idempotency key has at most 256 characters")
         try:
             answer, kept = self._client.decide(task, idempotency_key=key)
         except ConfigError as error:
-            raise _Refused(409, str(error)) from error
+            raise Refused(409, str(error)) from error
         await self._on_disk(kept)
         return _ENCODE(document_of(answer, task))
 
@@ -202,7 +201,7 @@ class Server:
         try:
             await self._kept.wait(kept)
         except (StoreError, ConfigError) as error:
-            raise _Refused(503, f"nothing was kept: {error}") from error
+            raise Refused(503, f"nothing was kept: {error}") from error
 
     def _health(self, path: str) -> tuple[int, bytes]:
         """/live: the process answers. /ready: it should be asked; also without models."""
@@ -242,30 +241,9 @@ def _believed(said: Said) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _body_of(scope: Any, protocol: Any) -> bytes:
-    """The body, unless it is too large, too slow or not JSON by its own word."""
-    kind = (scope.headers.get("content-type") or "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise _Refused(415, "the body must be sent as content-type application/json")
-    length = scope.headers.get("content-length") or "0"
-    if not length.isdigit() or int(length) > LARGEST:
-        raise _Refused(413, f"a body has at most {LARGEST} bytes")
-    try:
-        async with asyncio.timeout(SLOWEST_S):
-            parts, size = [], 0
-            async for part in protocol:
-                parts.append(part)
-                size += len(part)
-                if size > LARGEST:
-                    raise _Refused(413, f"a body has at most {LARGEST} bytes")
-    except TimeoutError as error:
-        raise _Refused(408, f"the body did not come within {SLOWEST_S:g} s") from error
-    return b"".join(parts)
-
-
 def _decoded(path: str, body: bytes) -> Any:
     """The body as its struct; nesting beyond what the struct has is refused with it."""
     try:
         return _DECODERS[path].decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _Refused(400, f"the body is not what {path} takes: {error}") from error
+        raise Refused(400, f"the body is not what {path} takes: {error}") from error

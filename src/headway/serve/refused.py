@@ -1,0 +1,11 @@
+"""A request that is answered with an error."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """The status of the answer, and a sentence for who asked."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
