@@ -17,6 +17,7 @@ LAYERS = [
         "cycle",
         "executor",
         "optimize",
+        "months",
         "tuning",
         "training",
         "forecasting",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -149,14 +149,18 @@ def simulate(
 
 def replay(
     history: Histories,
-    target: Annotated[str, typer.Option(help="runtime, memory or failure.")] = "memory",
+    target: Annotated[str, typer.Option(help="runtime, memory or failure; default: memory.")] = "",
     protocol: Annotated[str, typer.Option(help="causal, causal-at-start or sizey.")] = "causal",
-    months: Annotated[bool, typer.Option("--months", help="One row for each month too.")] = False,
+    months: Annotated[
+        bool, typer.Option("--months", help="Each month from an empty engine; with target: rows.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder for a page of the months.")] = None,
     members: Annotated[
         str, typer.Option(help="More of xgboosted, neural, stream, online, gaussian.")
     ] = "",
     seed: Seed = 1996,
     probes: Annotated[int, typer.Option(help="Tasks of a new kind that run before the rest.")] = 0,
+    procs: Procs = 0,
     format: Format = "",
     map: Columns = "",
     as_json: Json = False,
@@ -164,17 +168,39 @@ def replay(
     """Predict every task of a history at its submission, beside the published methods.
 
     Memory: how often the first allocation is enough and what it wastes; runtime: how far off.
+    With --months and no target: what memory, time limits and the queue would have been each month.
     """
+    if months and not target:
+        if (protocol, members, probes) != ("causal", "", 0):
+            raise ConfigError("months of memory, time and queue are causal, with usual members")
+        _replay_months(open_histories(history, format, map, procs, ""), report, as_json)
+        return
+    if report is not None:
+        raise ConfigError("a report is made of --months without --target")
     from headway.optimize import replay_histories
     from headway.report.replay_screen import replay_screen
 
     with progress_bars() as progress:
-        traces = open_histories(history, format, map, 0, "")
+        traces = open_histories(history, format, map, procs, "")
         rows = replay_histories(
-            traces, target=target, protocol=protocol, months=months, seed=seed, probes=probes,
-            progress=progress, extras=names(members) if members else (),
+            traces, target=target or "memory", protocol=protocol, months=months, seed=seed,
+            probes=probes, progress=progress, extras=names(members) if members else (),
         )  # fmt: skip
     answer(rows, as_json, replay_screen)
+
+
+def _replay_months(traces: list[Any], report: Path | None, as_json: bool) -> None:
+    """The document and the page of `headway replay --months`."""
+    from headway.months import replay_months
+    from headway.report.months import months_screen, write_months
+
+    if report is not None:
+        make_writable(report)
+    with progress_bars() as progress:
+        rows = replay_months(traces, progress=progress)
+    if report is not None:
+        write_months(rows, report)
+    answer(rows, as_json, months_screen)
 
 
 def tradeoffs(

@@ -166,21 +166,28 @@ class Conformal:
         y: Floats,
         censored: NDArray[np.bool_],
         progress: Callable[[float], None] | None = None,
+        pauses: Sequence[int] = (),
+        paused: Callable[[int], None] | None = None,
     ) -> Estimate:
         """Serve and learn rows of x in the order of the events; what was served, by row.
 
         The same as `predict` and `learn` called for one event at a time, but in blocks between
-        two refits of the wrapped predictor.
+        two refits of the wrapped predictor. pauses: rising places of events; `paused` is told the
+        number of each before its event, when all events before it and no other have happened.
         """
         n = len(x)
         value, quantiles = np.full(n, np.nan), np.full((n, len(self.levels)), np.nan)
         made_by, refused = np.full(n, "", "U64"), np.full(n, "", "U128")
         x, believed = self._split(x)
         learns = np.flatnonzero(kinds == LEARN)
-        begin = done = 0
+        begin = pause = 0
         while begin < len(kinds):
-            done += self._base.rows_to_refit()
+            while paused is not None and pause < len(pauses) and pauses[pause] <= begin:
+                paused(pause)
+                pause += 1
+            done = int(np.searchsorted(learns, begin)) + self._base.rows_to_refit()
             end = int(learns[done - 1]) + 1 if done <= len(learns) else len(kinds)
+            end = min(end, pauses[pause]) if paused is not None and pause < len(pauses) else end
             need, local = np.unique(rows[begin:end], return_inverse=True)
             block = kinds[begin:end]
             mine = believed[need]

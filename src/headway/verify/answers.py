@@ -57,7 +57,7 @@ def answers(
     is_memory = replayed.target == "memory_bytes"
     methods = baselines.MEMORY if is_memory else baselines.RUNTIME
     chosen = [name for name in methods if not names or name in names]
-    seen = _seen(replayed, tasks)
+    seen = seen_of(replayed, tasks)
     own = Given(replayed.estimate.value)
     if is_memory:
         _, sizes = sized(replayed, tasks, coverage)
@@ -75,7 +75,7 @@ def answers(
     return Answers(seen, given, us)
 
 
-def _seen(replayed: Replayed, tasks: pl.DataFrame) -> Seen:
+def seen_of(replayed: Replayed, tasks: pl.DataFrame) -> Seen:
     """The replay as the methods see it; in Sizey's protocol a failed attempt is doubled."""
     is_memory = replayed.target == "memory_bytes"
     request = _column(tasks, "memory_requested_bytes" if is_memory else "limit_s")

@@ -8,14 +8,15 @@ submission is known at it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from headway.errors import ConfigError
 from headway.features import History
-from headway.predict import predictor_for
+from headway.predict import Conformal, predictor_for
 from headway.predict.conformal import LEARN, SERVE
 from headway.records import Estimate
 from headway.verify.failure import failures
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from headway.predict import Conformal, Risk
+    from headway.predict import Risk
     from headway.protocols import Features
 
     Floats = NDArray[np.float64]
@@ -63,11 +64,15 @@ def replay(
     extras: Sequence[str] = (),
     orders: bool = False,
     progress: Callable[[float], None] | None = None,
+    pauses_s: Sequence[float] = (),
+    paused: Callable[[int, Conformal, Features, int], None] | None = None,
 ) -> Replayed:
     """Predict every task of a table, learning as tasks end; progress is told the share done.
 
     described: a replay of another target of the same tasks by the same protocol and seed, whose
     features are taken over instead of being made again. extras: more members, see predictor_for.
+    pauses_s: rising moments; `paused` is told the number of each, the predictor as of what ended
+    before it, the features of all tasks and how many outcomes were learned.
 
     protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts. 'sizey'
     looks at what a task read while it ran as its input size and learns with no delay (see
@@ -88,7 +93,8 @@ def replay(
     else:
         history, features = described.history, described.features
     is_failure = target == "failure"  # its predictor is told of every end
-    kinds, rows = _order(features.at_s, tasks, np.zeros(len(outcome)) if is_failure else outcome)
+    known = np.zeros(len(outcome)) if is_failure else outcome
+    kinds, rows, at_s = _order(features.at_s, tasks, known)
     predictor = predictor_for(target, features.names, seed=seed, extras=extras, orders=orders)
     censored = tasks.select(pl.col("state") == "out_of_memory").to_series().to_numpy().copy()
     if target != "memory_bytes":
@@ -97,11 +103,27 @@ def replay(
     if refused:
         estimate = _refusal(len(outcome), predictor.levels, refused)
     else:
-        estimate = predictor.follow(features, kinds, rows, outcome, censored, progress)
+        stops: tuple[Any, ...] = ()
+        if paused is not None and isinstance(predictor, Conformal):
+            places = np.searchsorted(at_s, pauses_s)
+            learned = np.concatenate([[0], np.cumsum(kinds == LEARN)])[places]
+            stops = (places.tolist(), partial(_tell, paused, predictor, features, learned))
+        estimate = predictor.follow(features, kinds, rows, outcome, censored, progress, *stops)
     return Replayed(
         target, protocol, estimate, outcome, is_judged, kinds, rows, features, predictor, history,
         refused,
     )  # fmt: skip
+
+
+def _tell(
+    paused: Callable[[int, Conformal, Features, int], None],
+    predictor: Conformal,
+    features: Features,
+    learned: Integers,
+    pause: int,
+) -> None:
+    """Hand what is known at a pause to whom it may concern."""
+    paused(pause, predictor, features, int(learned[pause]))
 
 
 def _refusal(n: int, levels: Floats, reason: str) -> Estimate:
@@ -132,8 +154,10 @@ def _outcome(tasks: pl.DataFrame, target: str) -> Floats:
     return np.where(value >= 0, value, np.nan)
 
 
-def _order(served_s: Floats, tasks: pl.DataFrame, outcome: Floats) -> tuple[Integers, Integers]:
-    """Kinds (SERVE, LEARN) and rows of all predictions and known ends, in order of time.
+def _order(
+    served_s: Floats, tasks: pl.DataFrame, outcome: Floats
+) -> tuple[Integers, Integers, Floats]:
+    """Kinds (SERVE, LEARN), rows and moments of predictions and known ends, in order of time.
 
     At one moment ends come before predictions, but for a task that starts and ends in it.
     """
@@ -147,4 +171,4 @@ def _order(served_s: Floats, tasks: pl.DataFrame, outcome: Floats) -> tuple[Inte
     order = np.lexsort(
         (np.where(arrives, kinds, rows), np.where(arrives, rows, kinds), arrives, at_s)
     )
-    return kinds[order], rows[order]
+    return kinds[order], rows[order], at_s[order]

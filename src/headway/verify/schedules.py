@@ -44,7 +44,7 @@ def compare_schedules(
     {schedules, gain, learned, machine}; why a part is empty is added to silent.
     """
     empty: dict[str, Any] = {"schedules": [], "gain": {}, "learned": {}, "machine": {}}
-    workload, reason = _workload(tasks, facts)
+    workload, reason = workload_of(tasks, facts)
     if workload is None:
         silent.append(reason)
         return empty
@@ -87,7 +87,7 @@ def compare_schedules(
     }
 
 
-def _workload(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workload | None, str]:
+def workload_of(tasks: pl.DataFrame, facts: Sequence[ClusterFacts]) -> tuple[Workload | None, str]:
     """The largest cluster's tasks as a workload; else None. The reason says what was left out."""
     clusters = tasks["cluster"].value_counts(sort=True)["cluster"]
     first = clusters[0]

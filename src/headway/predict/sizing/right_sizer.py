@@ -27,7 +27,7 @@ from headway.predict.sizing.state import State, empty, grown
 from headway.protocols import Features
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -111,11 +111,14 @@ class RightSizer:
         peak: Floats,
         runtime_s: Floats,
         given: Sizes | None = None,
+        pauses: Sequence[int] = (),
+        paused: Callable[[int], None] | None = None,
     ) -> Sizes:
         """Size (kind 0) and learn (1) rows of x in the order of the events.
 
         peak and runtime_s (n,) are looked at when their event comes; given: what tasks were given
-        that were sized in an earlier call. A peak of NaN is not learned from.
+        that were sized in an earlier call. A peak of NaN is not learned from. pauses: rising
+        places of events; `paused` is told the number of each before its event happens.
         """
         x = self._narrowed(x)
         keys, groups = self._places(x)
@@ -128,10 +131,15 @@ class RightSizer:
         sized, law = np.full((len(x), 3), np.nan), np.full((len(x), 2), COLD)
         if given is not None:
             sized[:, 0], law[:, 0] = given.first, given.law
-        steps.follow(
-            self._state, kinds, rows, keys, groups, facts, _outlasting(x.values), self._risk,
-            sized, law,
-        )  # fmt: skip
+        outlasting, begin = _outlasting(x.values), 0
+        for number, end in enumerate([*pauses, len(kinds)]):
+            steps.follow(
+                self._state, kinds[begin:end], rows[begin:end], keys, groups, facts, outlasting,
+                self._risk, sized, law,
+            )  # fmt: skip
+            begin = end
+            if paused is not None and number < len(pauses):
+                paused(number)
         return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0], law[:, 1], _signed(law))
 
     def explain(self, x: Features, believed: Floats) -> Explanation:
