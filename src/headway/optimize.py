@@ -21,7 +21,9 @@ from headway.predict import save
 from headway.schedule.learned import BACKFILL_LEVEL
 from headway.simulate import compare
 from headway.simulate.workload import Workload, workload_from
+from headway.store.fingerprint import fingerprint
 from headway.store.models import ModelMeta
+from headway.store.revision import revision
 from headway.verify import recommend
 from headway.verify.advice import recommendations
 from headway.verify.answers import answers
@@ -66,6 +68,7 @@ class Optimized:
     summary: dict[str, Any]
     replays: Mapping[str, Replayed]
     sizer: RightSizer | None  # None = no peak memory was known
+    data_version: str = ""  # of the tasks: the same for the same ones, in any order
 
 
 def optimize(
@@ -103,7 +106,14 @@ def optimize(
     summary["recommendations"] = recommendations(summary)
     memory = replays.get("memory_bytes")
     sizer = None if memory is None or memory.refused else sized(memory, tasks, coverage)[0]
-    return Optimized(summary=summary, replays=replays, sizer=sizer)
+    return Optimized(summary=summary, replays=replays, sizer=sizer, data_version=version_of(tasks))
+
+
+def version_of(tasks: pl.DataFrame) -> str:
+    """The version of a history: of so many tasks, whatever their order, these."""
+    columns = [name for name in tasks.columns if not tasks[name].is_null().all()]
+    total = int(fingerprint(tasks, columns).sum(dtype=np.uint64))
+    return f"{tasks.height}-{total:016x}"
 
 
 def keep_models(done: Optimized, models: ModelStore, now_s: float) -> dict[str, str]:
@@ -114,8 +124,9 @@ def keep_models(done: Optimized, models: ModelStore, now_s: float) -> dict[str, 
         said = done.summary["prediction"][name]
         metrics = {key: float(said[key]) for key in said if key.startswith("coverage_")}
         meta = ModelMeta(
-            created_s=now_s, features_version=replayed.features.version, metrics=metrics
-        )
+            created_s=now_s, features_version=replayed.features.version, metrics=metrics,
+            data_version=done.data_version, git_revision=revision(),
+        )  # fmt: skip
         versions[name] = models.publish(name, save(replayed.predictor), meta)
         if target == "memory_bytes" and done.sizer is not None:
             versions["sizing"] = models.publish("sizing", done.sizer.save(), meta)

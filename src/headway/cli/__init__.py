@@ -17,6 +17,7 @@ from headway.cli import (
     responding,
     rolling,
     serving,
+    versions,
     watching,
 )
 from headway.errors import HeadwayError
@@ -54,6 +55,7 @@ app.command()(responding.respond)
 app.command()(serving.serve)
 app.command()(serving.decisions)
 app.command()(serving.status)
+app.command()(versions.models)
 app.command()(learning.configure)
 app.command()(learning.tune)
 train = typer.Typer(no_args_is_help=True, help="Train what a cluster may be steered by.")

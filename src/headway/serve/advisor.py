@@ -13,6 +13,7 @@ from headway.features import History
 from headway.features.history import VERSION
 from headway.predict import load
 from headway.predict.sizing import RightSizer
+from headway.store.generations import settle
 from headway.store.models import ModelStore
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Advisor:
             raise ConfigError(f"there is no home {home}: make one with headway optimize --home")
         if not stale_s > 0.0:
             raise ConfigError(f"stale_s must be above 0, got {stale_s}")
+        settle(home)
         self._store, self._stale_s = ModelStore(home), stale_s
         self._seen = self._pointers()
         self.models = _loaded(self._store, self._seen, is_whole=False)

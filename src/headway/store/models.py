@@ -31,6 +31,8 @@ class ModelMeta:
     created_s: float  # UTC epoch seconds, given by who trained it
     features_version: str = ""
     metrics: Mapping[str, float]
+    data_version: str = ""  # of what it was trained on: the same for the same tasks
+    git_revision: str = ""  # of the code that trained it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +90,19 @@ class ModelStore:
         version = _checked(version) if version else self.current(_checked(name))
         place = self._folder / _checked(name) / version
         with plainly(f"load model {name!r} {version} from {place}"):
-            said = json.loads((place / "meta.json").read_text())
-            try:
-                kept = ModelMeta(**{key: said[key] for key in ModelMeta.__slots__})
-                digests = dict(said["files"])
-            except (KeyError, TypeError) as error:
-                raise StoreError(f"{place / 'meta.json'} is damaged: {REPAIR}") from error
+            kept, digests = _described(place)
             files = {file: (place / _checked(file)).read_bytes() for file in digests}
         for file, digest in digests.items():
             if sha256(files[file]).hexdigest() != digest:
                 raise StoreError(f"{place / file} is damaged: {REPAIR}")
         return Model(name, version, files, kept)
+
+    def meta(self, name: str, version: str) -> tuple[ModelMeta, int]:
+        """What is known of a version, and the bytes of its files; they are not proved."""
+        place = self._folder / _checked(name) / _checked(version)
+        with plainly(f"look at model {name!r} {version} in {place}"):
+            kept, digests = _described(place)
+            return kept, sum((place / _checked(file)).stat().st_size for file in digests)
 
     def current(self, name: str) -> str:
         """The version in use; StoreError if there is none."""
@@ -131,6 +135,22 @@ class ModelStore:
             self._point(self._folder / name, before[-1])
         return before[-1]
 
+    def remove(self, name: str, version: str) -> None:
+        """Forget a version; ConfigError for the current one, or the newest, whose number would
+        be given again.
+        """
+        known = self.versions(name)
+        if version not in known:
+            raise StoreError(f"model {name!r} has no version {version!r} in {self._folder}")
+        if version in (known[-1], self.current(name)):
+            raise ConfigError(f"{version} of model {name!r} is current or the newest: it stays")
+        place = self._folder / name
+        with plainly(f"remove {version} of model {name!r}"):
+            gone = place / f".gone-{uuid4().hex}"
+            (place / version).rename(gone)  # a reader finds it whole or not at all
+            sync(place)
+            shutil.rmtree(gone)
+
     def _numbered(self, place: Path, draft: Path, said: dict[str, Any]) -> str:
         """Give a draft the next free number; who comes second tries the number after it."""
         while True:
@@ -153,6 +173,16 @@ class ModelStore:
         _write(draft, f"{version}\n".encode())
         draft.replace(place / "current")
         sync(place)
+
+
+def _described(place: Path) -> tuple[ModelMeta, dict[str, str]]:
+    """What a version says of itself, and the digests of its files."""
+    try:
+        said = json.loads((place / "meta.json").read_text())
+        fields = {key: said[key] for key in ModelMeta.__slots__ if key in said}
+        return ModelMeta(**fields), dict(said["files"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{place / 'meta.json'} is damaged: {REPAIR}") from error
 
 
 def _checked(part: str) -> str:
