@@ -228,7 +228,7 @@ def months_of(
         "gap_of_first": of_first,
         "gap_closed_later": _median([same[m] for m in later]),
         "gap_of_first_later": _median([of_first[m] for m in later]),
-        "months_half_closed_later": _share([(same[m] or 0.0) >= 0.5 for m in later]),
+        "months_half_closed_later": _share([x >= 0.5 for m in later if (x := same[m]) is not None]),
     }
 
 
