@@ -122,7 +122,10 @@ def keep_models(done: Optimized, models: ModelStore, now_s: float) -> dict[str, 
     for target, replayed in done.replays.items():
         name = target.removesuffix("_s").removesuffix("_bytes")
         said = done.summary["prediction"][name]
-        metrics = {key: float(said[key]) for key in said if key.startswith("coverage_")}
+        metrics = {
+            key: float(value) for key, value in said.items()
+            if isinstance(value, int | float) and np.isfinite(value)
+        }  # fmt: skip
         meta = ModelMeta(
             created_s=now_s, features_version=replayed.features.version, metrics=metrics,
             data_version=done.data_version, git_revision=revision(),

@@ -10,18 +10,19 @@ import typer
 from headway.cli.answers import answer
 from headway.cli.options import HOME, By, Home, Json, who
 
-ACTIONS = ("list", "promote", "rollback", "prune")
+ACTIONS = ("list", "promote", "rollback", "prune", "mirror")
 
 
 def models(
     action: Annotated[
-        str, typer.Argument(metavar="[ACTION]", help="list, promote, rollback or prune.")
+        str, typer.Argument(metavar="[ACTION]", help="list, promote, rollback, prune, mirror.")
     ] = "list",
     version: Annotated[
         str, typer.Argument(metavar="[VERSION]", show_default=False, help="Of the training.")
     ] = "",
     keep: Annotated[int, typer.Option(min=1, help="prune: so many of the newest stay.")] = 10,
     why: Annotated[str, typer.Option(help="Kept with the switch.")] = "",
+    mlflow: Annotated[str, typer.Option(help="mirror: to this server; default: the home.")] = "",
     by: By = "",
     home: Home = HOME,
     as_json: Json = False,
@@ -33,10 +34,15 @@ def models(
 
     if action not in ACTIONS:
         raise ConfigError(f"action must be one of {', '.join(ACTIONS)}, got {action!r}")
-    if version and action in ("list", "prune"):
+    if version and action not in ("promote", "rollback"):
         raise ConfigError(f"headway models {action} takes no version, got {version!r}")
     removed = prune(home, keep) if action == "prune" else []
     if action in ("promote", "rollback"):
         do = promote if action == "promote" else roll_back
         do(home, version, by=by or who(), why=why, now_s=time.time())
-    answer(versions_of(home) | {"removed": removed}, as_json, versions_screen)
+    document = versions_of(home) | {"removed": removed}
+    if action == "mirror":
+        from headway.serve.mirror import mirror
+
+        document["mlflow"] = mirror(home, mlflow)
+    answer(document, as_json, versions_screen)

@@ -30,6 +30,9 @@ def versions_screen(document: dict[str, Any]) -> Group:
     parts: list[Any] = [table]
     if document.get("removed"):
         parts.append(Text(f"Removed: {', '.join(document['removed'])}"))
+    if document.get("mlflow"):
+        told = document["mlflow"]
+        parts.append(Text(f"MLflow {told['uri']}: {len(told['added'])} added, {told['aliases']}"))
     if not document["is_one_training"]:
         parts.append(Text("The current models are of several trainings; promote one of them."))
     for one in document["switches"][:1]:
