@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from headway.cli.answers import answer, progress_bars
-from headway.cli.options import HOME, By, Home, Json, names, who
+from headway.cli.options import HOME, By, Home, Json, make_writable, names, who
 
 
 def detect(
@@ -23,19 +23,26 @@ def detect(
     home: Annotated[
         Path | None, typer.Option(help="Keep the alerts in the log of this folder.")
     ] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for a page with plots.")] = None,
     as_json: Json = False,
 ) -> None:
     """Score how strange each point of series is, by what came before it; or raise alerts."""
-    from headway.detecting import detect_series
+    from headway.detecting import detect_file, rows_of
     from headway.report.detections import detections_screen
 
     asked = names(detector)
+    if report is not None:
+        make_writable(report)
     with progress_bars() as progress:
-        rows = detect_series(
-            series, time=time, value=value, detectors=asked, with_alerts=alerts, home=home,
-            progress=progress,
+        found = detect_file(
+            series, time=time, value=value, detectors=asked, home=home, progress=progress,
+            with_alerts=alerts or report is not None,
         )  # fmt: skip
-    answer(rows, as_json, detections_screen)
+    if report is not None:
+        from headway.report.detections_page import write_detections
+
+        write_detections(series.name, found, report)
+    answer(rows_of(found), as_json, detections_screen)
 
 
 def alerts(
