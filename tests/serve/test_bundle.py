@@ -15,7 +15,7 @@ def test_a_bundle_answers_as_its_home(tmp_path):
     home, _, _ = make_home(tmp_path)
     write_bundle(home, training_of_metas(ModelStore(home), "v000001"), tmp_path / "bundle")
     told = Advisor(tmp_path / "bundle").advise(a_task(), NOW_S)
-    assert told == Advisor(home).advise(a_task(), NOW_S)
+    assert repr(told) == repr(Advisor(home).advise(a_task(), NOW_S))  # NaN is not itself
     assert not told.refused
     assert connect(tmp_path / "bundle", is_logged=False).version == told.version
 
