@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from headway.alerts import kept, rules_of
 from headway.anomaly.slow_nodes import names_of
 from headway.errors import ConfigError
-from headway.records import Action, Alert, as_row
+from headway.records import Action, as_row
 from headway.respond import (
-    DEFAULT,
     Responder,
     Sender,
     command_hands,
-    load_rules,
     model_hands,
     outcomes,
     start,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headway.protocols import Store
-    from headway.respond import Rules
+    from headway.records import Alert
 
 VERBS: Final = ("", "approve", "refuse", "undo", "stop", "start")
 WITHIN_S: Final = 7 * 86400.0
@@ -54,7 +53,7 @@ def respond_home(
     elif verb == "start":
         start(home)
     store = DeltaStore(str(home / "log"))
-    alerts = [Alert(**_whole(row)) for row in store.read("alert").iter_rows(named=True)]
+    alerts = kept(store)
     responder = _responder(home, store, alerts, mode, rules, now_s)
     changed: list[Action] = []
     if verb == "approve":
@@ -76,12 +75,6 @@ def respond_home(
         "actions": [as_row(action) for action in responder.states()],
         "home": str(home),
     }
-
-
-def rules_of(home: Path, rules: Path | None) -> Rules:
-    """The rules asked for, those of the home folder, or the ones that Headway ships."""
-    own = home / "respond.toml"
-    return load_rules(rules or (own if own.exists() else DEFAULT))
 
 
 def _responder(
@@ -109,8 +102,3 @@ def _nodes(store: Store, now_s: float) -> int:
     """How many nodes have run a task of late."""
     held = store.read("task", now_s - NODES_S, now_s)["node"].drop_nulls().unique()
     return len({name for text in held for name in names_of(text)})
-
-
-def _whole(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a table as the fields of a record: lists are tuples there."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}

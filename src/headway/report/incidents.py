@@ -40,7 +40,10 @@ def incident_timeline(
         bars = [_bar(plane, one, to_s) for one in incidents if one.row == name]
         track = tag("div", *back, *bars, class_="track")
         rows.append(tag("div", tag("div", text(name), class_="name"), track, class_="row"))
-    scale = [tag("span", text(m), style=f"left:{plane.left(s):.2f}%") for s, m in at]
+    scale = [
+        tag("span", text(m), class_="" if i else "first", style=f"left:{plane.left(s):.2f}%")
+        for i, (s, m) in enumerate(at)
+    ]
     axis = tag(
         "div", tag("div", class_="name"), tag("div", *scale, class_="scale"), class_="row axis"
     )
