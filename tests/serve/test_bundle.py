@@ -14,8 +14,9 @@ from headway.store import ModelStore
 def test_a_bundle_answers_as_its_home(tmp_path):
     home, _, _ = make_home(tmp_path)
     write_bundle(home, training_of_metas(ModelStore(home), "v000001"), tmp_path / "bundle")
-    told = Advisor(tmp_path / "bundle").advise(a_task(), NOW_S)
-    assert repr(told) == repr(Advisor(home).advise(a_task(), NOW_S))  # NaN is not itself
+    task = a_task(user="1", name="1", limit_s=14400.0, memory_requested_bytes=320_000_000)
+    told = Advisor(tmp_path / "bundle").advise(task, NOW_S)
+    assert repr(told) == repr(Advisor(home).advise(task, NOW_S))  # NaN is not itself
     assert not told.refused
     assert connect(tmp_path / "bundle", is_logged=False).version == told.version
 
