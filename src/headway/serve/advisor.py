@@ -139,13 +139,24 @@ class Advisor:
 
     def estimate_runtimes(self, tasks: Sequence[Task], at_s: float) -> list[float | None]:
         """Seconds that each task is believed to run, as of a moment; None = nothing is believed."""
-        models = self.models
-        reason = self._silence(models, at_s - models.created_s)
-        if reason or models.history is None or models.runtime is None or not tasks:
+        estimate, _ = self.estimate("runtime", tasks, at_s) if tasks else (None, "")
+        if estimate is None:
             return [None] * len(tasks)
-        estimate = models.runtime.predict(models.history.look_at(tasks, at_s))
         said = zip(estimate.value.tolist(), estimate.refused.tolist(), strict=True)
         return [None if refused else value for value, refused in said]
+
+    def estimate(
+        self, target: str, tasks: Sequence[Task], at_s: float
+    ) -> tuple[Estimate | None, str]:
+        """What is believed of a target (runtime, memory), a row a task; else None and why not."""
+        models = self.models
+        predictor = models.runtime if target == "runtime" else models.memory
+        reason = self._silence(models, at_s - models.created_s)
+        if reason or models.history is None:
+            return None, reason
+        if predictor is None:
+            return None, f"there is no model of {target}"
+        return predictor.predict(models.history.look_at(tasks, at_s)), ""
 
     def _silence(self, models: Models, age_s: float) -> str:
         """Why no model is asked; '' = they are."""

@@ -24,8 +24,7 @@ class Arriving:
 
     async def body(self, scope: Any, protocol: Any) -> bytes:
         """The body, unless it is too large, too slow or not JSON by its own word."""
-        kind = (scope.headers.get("content-type") or "").partition(";")[0].strip().lower()
-        if kind != "application/json":
+        if not _is_taken(scope):
             raise Refused(415, "the body must be sent as content-type application/json")
         length = scope.headers.get("content-length") or "0"
         if not length.isdigit() or int(length) > LARGEST:
@@ -50,3 +49,16 @@ class Arriving:
                 raise Refused(413, f"a body has at most {LARGEST} bytes")
             if self._bytes > self._together:
                 raise Refused(429, "too much is being sent at once: come again")
+
+
+def _is_taken(scope: Any) -> bool:
+    """Whether the body is of a kind that is read, and from no web page of another's.
+
+    A page may send what it calls text or nothing without being asked; its browser says `origin`.
+    Clients of the Open Inference Protocol send tensors and do not say of what kind.
+    """
+    kind = (scope.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return True
+    is_inference = scope.path.startswith("/v2/") and not scope.headers.get("origin")
+    return is_inference and kind in ("", "application/octet-stream")

@@ -23,7 +23,7 @@ from headway.serve.recalled import digest_of, marked, recall
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from headway.records import Feedback, Outcome
+    from headway.records import Estimate, Feedback, Outcome
     from headway.serve.advisor import Answer
 
 log = logging.getLogger(__name__)
@@ -166,6 +166,18 @@ class Client:
                 del self._runtimes[next(iter(self._runtimes))]
             self._runtimes[keys[i]] = task, runtime_s[i]
         return runtime_s
+
+    def estimate(self, target: str, tasks: Sequence[Task]) -> tuple[Estimate | None, str]:
+        """What is believed of the runtime or memory of tasks, a row each; else None and why."""
+        with self._guard:
+            now_s = self._clock()
+            self._refresh(now_s)
+            return self._advisor.estimate(target, tasks, now_s)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Version of each model that answers now, by name."""
+        return dict(self._advisor.models.versions)
 
     @property
     def version(self) -> str:
