@@ -11,12 +11,22 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
+from headway.features.looking import look
+from headway.features.rows import (
+    KEYS,
+    NUMBERS,
+    STATE_CODES,
+    TAGS,
+    WIDTH,
+    WORDS,
+    rows_of,
+    words_of,
+)
 from headway.features.running import (
     END,
     LOOK,
@@ -30,7 +40,6 @@ from headway.features.running import (
     ticket_width,
 )  # fmt: skip
 from headway.protocols import Features
-from headway.records import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,18 +51,11 @@ if TYPE_CHECKING:
 VERSION: Final = "3"
 """The definition of the columns; a model is only asked with the version it was taught."""
 
-_KEYS: Final = ("user", "group", "project", "workflow", "name", "stem", "queue", "container")
-_TAGS: Final = ("tag_1", "tag_2", "tag_3")  # the first one, two and three words of the tag
-_NUMBERS: Final = (
-    "attempt", "parents", "cpus_requested", "cpus_allocated", "nodes", "gpus", "limit_s",
-    "memory_requested_bytes", "input_bytes", "submitted_s",
-    "started_s", "ended_s", "memory_peak_bytes", "state",
-)  # fmt: skip
 _STATICS: Final = (
-    *_KEYS, "attempt", "parents", "cpus", "nodes", "gpus", "limit_s", "memory_requested_bytes",
-    "input_bytes", "hour", "weekday", "area", "memory_per_cpu", *_TAGS,
+    *KEYS, "attempt", "parents", "cpus", "nodes", "gpus", "limit_s", "memory_requested_bytes",
+    "input_bytes", "hour", "weekday", "area", "memory_per_cpu", *TAGS,
 )  # fmt: skip
-_PARTS: Final = ("one", *_KEYS, "cpus", "limit", "memory", "input")
+_PARTS: Final = ("one", *KEYS, "cpus", "limit", "memory", "input")
 _FAMILIES: Final = {
     "all": ("one",),
     "user": ("user",),
@@ -71,12 +73,7 @@ _FAMILIES: Final = {
 NAMES: Final = _STATICS + tuple(f"{f}.{statistic}" for f in _FAMILIES for statistic in STATISTICS)
 """The columns, in their order."""
 
-_STATE_CODES: Final = {state: float(i) for i, state in enumerate(STATES)}
-_WORDS: Final = _KEYS + _TAGS
-_WIDTH: Final = len(_WORDS) + len(_NUMBERS)
-_DIGITS: Final = str.maketrans("", "", "0123456789")
-_BETWEEN: Final = re.compile(r"[\W_]+")
-_TIMES: Final = len(_KEYS) + _NUMBERS.index("submitted_s")
+_TIMES: Final = len(KEYS) + NUMBERS.index("submitted_s")
 
 
 def _family_columns() -> NDArray[np.int64]:
@@ -91,7 +88,7 @@ class History:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._codes: dict[str, dict[str, int]] = {key: {} for key in _WORDS}
+        self._codes: dict[str, dict[str, int]] = {key: {} for key in WORDS}
         self._families = _family_columns()
         self._slots = np.zeros((0, SLOT_WIDTH))
         self._table = np.zeros((0, 2), dtype=np.uint64)
@@ -99,7 +96,6 @@ class History:
         self._counters = np.array([0, -1], dtype=np.int64)  # slots used, first free ticket
         self._open: dict[tuple[str, str, int], int] = {}  # ticket of each task that has not ended
         self._make_room()
-        self._row = np.empty((1, _WIDTH))
         self._one = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1))
         self._ticket = np.full(1, -1, dtype=np.int64)
 
@@ -114,17 +110,12 @@ class History:
     def look_at(self, tasks: Sequence[Task], at_s: float) -> Features:
         """The features (n rows) of tasks at a moment, each as if it were the only one."""
         n = len(tasks)
-        raw, books = np.empty((n, _WIDTH)), tuple(self._codes.values())
-        known = [len(book) for book in books]
-        for row, task in zip(raw, tasks, strict=True):
-            self._fill(task, row)
-            for book, words in zip(books, known, strict=True):
-                if len(book) > words:
-                    book.popitem()
-        moments = np.full(n, at_s)
-        events = np.full(n, LOOK), np.arange(n), moments
-        values = self._advance(events, raw, np.full(n, -1, dtype=np.int64))
-        return Features(NAMES, values, _WORDS, moments, VERSION)
+        values = np.empty((n, len(NAMES)))
+        look(
+            rows_of(tasks, self._codes.values()), float(at_s), self._families, self._slots,
+            self._tickets, self._table, self._counters, values, len(_STATICS),
+        )  # fmt: skip
+        return Features(NAMES, values, WORDS, np.full(n, at_s), VERSION)
 
     def start(self, task: Task) -> None:
         """Count a task as running since task.started_s."""
@@ -152,7 +143,7 @@ class History:
         moments = raw[:, _TIMES].copy()
         if at == "start":
             moments = np.fmax(moments, raw[:, _TIMES + 1])
-        return Features(NAMES, values, _WORDS, moments, VERSION)
+        return Features(NAMES, values, WORDS, moments, VERSION)
 
     def save(self) -> dict[str, bytes]:
         """The whole state as bytes by file name."""
@@ -179,7 +170,7 @@ class History:
         words = json.loads(files["history.json"])
         arrays = np.load(io.BytesIO(files["history.npz"]))
         history._codes = {
-            k: {word: i for i, word in enumerate(v)} for k, v in words["codes"].items()
+            key: {word: i for i, word in enumerate(words["codes"][key])} for key in WORDS
         }
         history._open = {(c, i, int(a)): int(t) for c, i, a, t in words["open"]}
         history._table, history._tickets = arrays["table"], arrays["tickets"]
@@ -195,15 +186,18 @@ class History:
         if ticket < 0 and kind in (START, END):
             self.submit(task)
             ticket = self._open[key]
-        self._fill(task, self._row[0])
+        for word, book in zip(words_of(task), self._codes.values(), strict=True):
+            if word is not None:
+                book.setdefault(word, len(book))
+        raw = rows_of((task,), self._codes.values())
         kinds, rows, moments = self._one
         kinds[0], moments[0], self._ticket[0] = kind, at_s, ticket
-        values = self._advance((kinds, rows, moments), self._row, self._ticket)
+        values = self._advance((kinds, rows, moments), raw, self._ticket)
         if kind == SUBMIT:
             self._open[key] = int(self._ticket[0])
         elif kind == END:
             del self._open[key]
-        return Features(NAMES, values, _WORDS, moments.copy(), VERSION)
+        return Features(NAMES, values, WORDS, moments.copy(), VERSION)
 
     def _advance(
         self,
@@ -243,34 +237,13 @@ class History:
             tickets[-1, 0] = -1.0
             self._tickets, self._counters[1] = tickets, old
 
-    def _fill(self, task: Task, row: NDArray[np.float64]) -> None:
-        """Write a task as numbers into a row."""
-        for i, key in enumerate(_KEYS):
-            row[i] = self._code(key, _word(task, key))
-        words = _words_of(task.tag)
-        for i, key in enumerate(_TAGS):
-            start = " ".join(words[: i + 1]) if len(words) > i else None
-            row[_WIDTH - len(_TAGS) + i] = self._code(key, start)
-        row[len(_KEYS) : _WIDTH - len(_TAGS)] = (
-            task.attempt, len(task.parents), _number(task.cpus_requested),
-            _number(task.cpus_allocated), _number(task.nodes), _number(task.gpus),
-            _number(task.limit_s), _number(task.memory_requested_bytes),
-            _number(task.input_bytes), task.submitted_s, _number(task.started_s),
-            _number(task.ended_s), _number(task.memory_peak_bytes), _STATE_CODES[task.state],
-        )  # fmt: skip
-
-    def _code(self, key: str, word: str | None) -> float:
-        """The number of a word; a new one gets the next, none has -1."""
-        book = self._codes[key]
-        return -1.0 if word is None else book.setdefault(word, len(book))
-
     def _encoded(self, tasks: pl.DataFrame) -> NDArray[np.float64]:
         """A table as numbers (n, keys + numbers); new words of a key get the next codes."""
         stem = pl.col("name").str.replace_all("[0-9]", "")
         tasks = tasks.with_columns(
             stem=stem,
             parents=pl.col("parents").list.len().fill_null(0),
-            state=pl.col("state").replace_strict(_STATE_CODES, return_dtype=pl.Float64),
+            state=pl.col("state").replace_strict(STATE_CODES, return_dtype=pl.Float64),
         )
         split = pl.col("tag").str.replace_all(r"[\W_]+", " ").str.strip_chars(" ").str.split(" ")
         tasks = tasks.with_columns(words=split.list.eval(pl.element().filter(pl.element() != "")))
@@ -278,40 +251,18 @@ class History:
             pl.when(pl.col("words").list.len() > i)
             .then(pl.col("words").list.head(i + 1).list.join(" "))
             .alias(tag)
-            for i, tag in enumerate(_TAGS)
+            for i, tag in enumerate(TAGS)
         )
-        raw = np.empty((tasks.height, _WIDTH))
-        places = [*range(len(_KEYS)), *range(_WIDTH - len(_TAGS), _WIDTH)]
-        for i, key in zip(places, _WORDS, strict=True):
+        raw = np.empty((tasks.height, WIDTH))
+        places = [*range(len(KEYS)), *range(WIDTH - len(TAGS), WIDTH)]
+        for i, key in zip(places, WORDS, strict=True):
             book, words = self._codes[key], tasks[key]
             for word in words.unique(maintain_order=True).drop_nulls():
                 book.setdefault(word, len(book))
             raw[:, i] = words.replace_strict(book, default=-1, return_dtype=pl.Float64).to_numpy()
-        for i, name in enumerate(_NUMBERS):
-            raw[:, len(_KEYS) + i] = tasks[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        for i, name in enumerate(NUMBERS):
+            raw[:, len(KEYS) + i] = tasks[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         return raw
-
-
-def _word(task: Task, key: str) -> str | None:
-    """The value of a key column of one task."""
-    if key == "stem":
-        return None if task.name is None else task.name.translate(_DIGITS)
-    word: str | None = getattr(task, key)
-    return word
-
-
-def _words_of(tag: str | None) -> list[str]:
-    """The words of a tag.
-
-    >>> _words_of("FOXA1_VCaP_R1881.REP1")
-    ['FOXA1', 'VCaP', 'R1881', 'REP1']
-    """
-    return [] if tag is None else [word for word in _BETWEEN.split(tag) if word]
-
-
-def _number(value: float | None) -> float:
-    """A number with NaN for what is not known."""
-    return np.nan if value is None else value
 
 
 def _events(

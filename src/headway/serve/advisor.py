@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from headway.errors import ConfigError, StoreError
 from headway.features import History
@@ -89,7 +90,7 @@ class Models:
     @property
     def version(self) -> str:
         """The versions that are in use, in words: 'history v000001, runtime v000001'."""
-        return ", ".join(f"{name} {version}" for name, version in self.versions)
+        return _in_words(self.versions)
 
 
 class Advisor:
@@ -127,15 +128,19 @@ class Advisor:
         """The models of a training (name, version), for `advise`; StoreError if not of one."""
         return _loaded(self._store, versions, is_whole=True)
 
-    def advise(self, task: Task, at_s: float, models: Models | None = None) -> Answer:
+    def advise(
+        self, task: Task, at_s: float, models: Models | None = None, *, decision_id: str = ""
+    ) -> Answer:
         """What is believed of a task as of a moment, and what to give it; by the current models."""
         models = models or self.models  # another thread may put others there meanwhile
         age_s = at_s - models.created_s
         reason = self._silence(models, age_s)
         if reason or models.history is None:
             unknown = _unsaid(reason)
-            return _answer(task, at_s, unknown, unknown, None, "", reason, age_s, models)
-        return _asked(models, task, at_s, age_s, models.history.look(task, at_s))
+            said = _Parts(unknown, unknown, None, "", reason)
+            return _answer(task, at_s, said, age_s, models, None, decision_id)
+        x = models.history.look(task, at_s)
+        return _answer(task, at_s, _asked(models, x), age_s, models, x, decision_id)
 
     def estimate_runtimes(self, tasks: Sequence[Task], at_s: float) -> list[float | None]:
         """Seconds that each task is believed to run, as of a moment; None = nothing is believed."""
@@ -219,23 +224,31 @@ def _parts(
     )  # fmt: skip
 
 
-def _asked(models: Models, task: Task, at_s: float, age_s: float, x: Features) -> Answer:
-    """The answer for a task that was described."""
+class _Parts(NamedTuple):
+    """What the models say of one task: see Answer."""
+
+    runtime_s: Said
+    peak_bytes: Said
+    memory_bytes: int | None
+    made_by: str
+    refused: str
+
+
+def _asked(models: Models, x: Features) -> _Parts:
+    """What the models say of a task that was described."""
     runtime = _unsaid("there is no model of runtimes")
     if models.runtime is not None:
         runtime = _said(models.runtime.predict(x))
     if models.memory is None or models.sizer is None:
         reason = "there is no model of memory"
-        unknown = _unsaid(reason)
-        return _answer(task, at_s, runtime, unknown, None, "", reason, age_s, models, x)
+        return _Parts(runtime, _unsaid(reason), None, "", reason)
     memory = models.memory.predict(x)
     sizes = models.sizer.size(x, memory.value[:, None])
     given, made_by = float(sizes.first[0]), str(sizes.made_by[0])
     if math.isnan(given):
         reason = "nothing like it has ended and no memory was asked for"
-        return _answer(task, at_s, runtime, _said(memory), None, "", reason, age_s, models, x)
-    bytes_ = math.ceil(given)
-    return _answer(task, at_s, runtime, _said(memory), bytes_, made_by, "", age_s, models, x)
+        return _Parts(runtime, _said(memory), None, "", reason)
+    return _Parts(runtime, _said(memory), math.ceil(given), made_by, "")
 
 
 def _said(estimate: Estimate) -> Said:
@@ -255,17 +268,25 @@ def _unsaid(reason: str) -> Said:
 
 
 def _answer(
-    task: Task, at_s: float, runtime: Said, peak: Said, given: int | None, made_by: str,
-    refused: str, age_s: float, models: Models, x: Features | None = None,
+    task: Task, at_s: float, said: _Parts, age_s: float, models: Models, x: Features | None,
+    decision_id: str,
 ) -> Answer:  # fmt: skip
     """An answer; without bytes that a model gave, what the task asked for, and signed so."""
-    asked = task.memory_requested_bytes
+    given, made_by, asked = said.memory_bytes, said.made_by, task.memory_requested_bytes
     if given is None and asked is not None:
         given, made_by = asked, "request"
     return Answer(
-        at_s=at_s, runtime_s=runtime, peak_bytes=peak, memory_bytes=given, made_by=made_by,
-        refused=refused, version=models.version, staleness_s=max(age_s, 0.0),
+        at_s=at_s, runtime_s=said.runtime_s, peak_bytes=said.peak_bytes, memory_bytes=given,
+        made_by=made_by, refused=said.refused, version=models.version,
+        staleness_s=max(age_s, 0.0),
         feature_names=() if x is None else x.names,
         features=() if x is None else tuple(x.values[0].tolist()),
         features_version="" if x is None else x.version,
+        decision_id=decision_id,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _in_words(versions: tuple[tuple[str, str], ...]) -> str:
+    """Versions in words."""
+    return ", ".join(f"{name} {version}" for name, version in versions)

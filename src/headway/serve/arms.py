@@ -74,11 +74,11 @@ class Arms:
         self._stamp, self._open = stamp, tuple(arms)
         return True
 
-    def advise(self, task: Task, at_s: float) -> Answer:
+    def advise(self, task: Task, at_s: float, decision_id: str = "") -> Answer:
         """The answer of the version that the task belongs to, signed with its arm."""
         arms = self._open
         if not arms:
-            return self._advisor.advise(task, at_s)
+            return self._advisor.advise(task, at_s, decision_id=decision_id)
         current = dict(self._advisor.models.versions).get("history", "")
         entries, shadows, propensity, taken = [], [], 1.0, None
         for arm in arms:
@@ -98,9 +98,10 @@ class Arms:
         if taken is not None:
             answer = self._asked(taken, task, at_s)
             if answer is None:  # the champion answers, and nothing is learned of the rollout
-                return self._advisor.advise(task, at_s)
+                return self._advisor.advise(task, at_s, decision_id=decision_id)
         return replace(
             answer or self._advisor.advise(task, at_s),
+            decision_id=decision_id,
             arm=(CHAMPION if taken is None else CHALLENGER) if entries else "",
             propensity=propensity,
             rollouts=tuple(entries),

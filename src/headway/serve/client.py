@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +31,8 @@ LOOK_S: Final = 0.25  # seconds between two looks at which versions are current
 KEPT: Final = 20_000  # tasks whose runtime is remembered between two orders, and keys
 UNKNOWN_S: Final = 1e9  # stands for a runtime of which nothing is known: it goes last
 RULES: Final = ("areaxt", "saf", "sjf", "fcfs")  # need no beginning of time to count from
+_DONE: Final[Future[None]] = Future()  # of what is on the disk already, or goes to none
+_DONE.set_result(None)
 
 
 def connect(
@@ -95,11 +96,11 @@ class Client:
                 return answer, kept
             now_s = self._clock()
             self._refresh(now_s)
-            answer = replace(self.arms.advise(task, now_s), decision_id=id_)
+            answer = self.arms.advise(task, now_s, id_)
             if idempotency_key:
                 keyed = marked(task, answer)
             if self._decisions is None:
-                kept = _done()
+                kept = _DONE
             else:
                 latency_s = time.perf_counter() - began_s
                 kept = self._decisions.decide(task, answer, latency_s, keyed)
@@ -111,7 +112,7 @@ class Client:
 
     def remember(self, known: dict[str, tuple[str, Answer]]) -> None:
         """Give these answers again where their keys come again; see recalled.recall."""
-        self._keyed |= {id_: (digest, answer, _done()) for id_, (digest, answer) in known.items()}
+        self._keyed |= {id_: (digest, answer, _DONE) for id_, (digest, answer) in known.items()}
 
     def outcome(self, outcome: Outcome) -> Future[None]:
         """What became of a decision: also days later, again, or before the decision came."""
@@ -209,13 +210,6 @@ class Client:
         if self.is_refreshing and not 0.0 <= now_s - self._looked_s < LOOK_S:
             self._looked_s = now_s
             self.refresh()
-
-
-def _done() -> Future[None]:
-    """A Future of what is on the disk already."""
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
 
 
 def _is_lost(kept: Future[None]) -> bool:
