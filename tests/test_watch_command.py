@@ -1,7 +1,9 @@
 """headway watch as a process: a file grows, is replaced and goes bad, and the watch is stopped."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -105,6 +107,35 @@ def test_a_clock_that_goes_back_ends_the_watch_with_one_sentence(path):
     assert err.startswith(f"headway: load.csv: {MOST_BACK} rows in a row are before 2033")
 
 
+def test_on_a_terminal_one_line_says_how_far_it_has_come_when_that_changes(
+    path,
+):
+    """A terminal is no pipe: the line stays below the alerts, cut to the width."""
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, *USUAL]
+    shown = b""
+    with subprocess.Popen(command, cwd=path.parent, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        timer = threading.Timer(60.0, process.kill)
+        timer.start()
+        while b"200 points" not in shown:
+            shown += os.read(ours, 4096)
+        append(path, spike(400))
+        while b"201 points" not in shown:
+            shown += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while more := os.read(ours, 4096):
+                shown += more
+        timer.cancel()
+    os.close(ours)
+    assert process.returncode == 0
+    assert (shown.count(b"200 points"), shown.count(b"201 points")) == (1, 1)
+    assert b"\r\x1b[2K" in shown
+    assert b"came 90" in shown
+    assert shown.endswith(b"\r\n")
+
+
 def test_once_reads_what_is_there_and_says_it_on_lines_for_people(path):
     append(path, spike(300) + f"{iso(BEGIN_S + 300.0 * 301)},NaN\n")
 
@@ -120,7 +151,7 @@ def test_once_reads_what_is_there_and_says_it_on_lines_for_people(path):
     assert line.endswith("load.csv/cpu@1700090000")
     aside, status = run.stderr.splitlines()
     assert aside.startswith("load.csv, line 203 set aside: no finite number in cpu")
-    assert status.startswith("load.csv: 202 points of 1 series; until ")
+    assert "; 202 points of 1 series until " in status
     again = once(*USUAL)
     assert (again.returncode, again.stdout) == (0, "")
     missing = once("none.csv")

@@ -73,3 +73,15 @@ def test_what_cannot_be_followed_is_refused(tmp_path):
     for name, says in (("none", "cannot be opened"), (".", "folder"), ("pipe", "not a regular")):
         with pytest.raises(InputError, match=says):
             Tail(tmp_path / name)
+
+
+def test_a_large_file_comes_in_blocks_and_a_line_without_end_is_refused(path, monkeypatch):
+    monkeypatch.setattr("headway.observe.tail._BLOCK_BYTES", 4)
+    path.write_bytes(b"a\nbcd\nef\n")
+    tail = Tail(path)
+    assert read(tail) == [(1, b"a\n", True), (2, b"bcd\n", False), (3, b"ef\n", False)]
+    with path.open("ab") as file:
+        file.write(b"ghijklmnop")
+    with pytest.raises(InputError, match="a line of more than 4 bytes"):
+        read(tail)
+    tail.close()

@@ -168,6 +168,23 @@ def test_a_file_that_was_cut_or_replaced_is_read_on_without_what_was_known(path,
     assert status["points"] == 2 * (POINTS + 81)
 
 
+def test_a_file_that_takes_its_place_may_have_other_columns(path, tmp_path):
+    with closing(follow(path, tmp_path / "home", **ONE)) as followed:
+        followed.poll(0.0)
+        rows = wide_rows(POINTS, 60).replace("\n", ",7\n")
+        path.write_text("time,cpu,disk,gpu\n" + rows)
+        followed.poll(0.0)
+        assert followed.status()["points"] == 2 * POINTS + 3 * 60
+        assert followed.status()["series"] == 3
+
+
+def test_columns_are_told_by_fifty_rows_not_by_the_first(tmp_path):
+    path = tmp_path / "load.csv"
+    path.write_text("time,cpu,disk\n" + "".join(f"{at(t)},50,\n" for t in range(40)))
+    _, status = looked(path, tmp_path / "home", wide_rows(40, 60))
+    assert (status["series"], status["points"]) == (2, 200)
+
+
 def test_a_series_that_falls_silent_does_not_hold_up_the_others(tmp_path):
     path = tmp_path / "load.csv"
     path.write_text(long(values()))

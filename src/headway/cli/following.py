@@ -68,7 +68,8 @@ class _Said:
     def tell(self, events: Sequence[dict[str, Any]], status: dict[str, Any]) -> None:
         """Print what is new."""
         self._status = status
-        if self._stays and (events or status != self._printed):
+        is_due = not self._printed or (self._stays and (bool(events) or status != self._printed))
+        if self._stays and is_due:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
         if self._as_json:
@@ -78,7 +79,7 @@ class _Said:
 
             sys.stderr.writelines(f"{line}\n" for line in aside_lines(events))
             put_lines(event_lines(events))
-        if self._stays or not self._printed:
+        if is_due:
             self._say_status()
 
     def end(self) -> None:
@@ -87,6 +88,7 @@ class _Said:
             self._say_status()
         if self._stays and self._printed:
             sys.stderr.write("\n")
+            sys.stderr.flush()
 
     def _say_status(self) -> None:
         self._printed = self._status

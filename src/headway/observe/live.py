@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BACK: Final = "its time is before that of an earlier row"
 MOST_BACK: Final = 100  # rows in a row that go back in time
-_LEAST_ROWS: Final = 20  # by which the columns of a file must show
+LEAST_ROWS: Final = 50  # by which the columns of a file are told
 _BINARY: Final = (b"PAR1", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 
 
@@ -68,28 +68,34 @@ class LiveRows:
         self._back = 0  # rows in a row that went back
         self._held: tuple[int, bytes] = (0, b"")  # rows too few to tell the columns by
 
-    def take(self, fresh: Fresh, *, is_last: bool = False) -> Came:
-        """The points of new lines. InputError where they are no table of series, or its clock went
-        back for MOST_BACK rows in a row.
+    def take(self, fresh: Fresh) -> Came:
+        """The points of new lines; none before so many came that the columns show.
+
+        InputError where they are no table of series, or its clock went back for MOST_BACK rows in
+        a row.
         """
         line, data = fresh.line, fresh.data.replace(b"\r\n", b"\n")
         if fresh.is_new:
             line, data = self._begin(line, data)
         elif self._held[1]:
             line, data = self._held[0], self._held[1] + data
+        return self._read(line, data, is_last=False)
+
+    def finish(self) -> Came:
+        """The points of lines that waited for more, which do not come."""
+        return self._read(*self._held, is_last=True)
+
+    def _read(self, line: int, data: bytes, *, is_last: bool) -> Came:
         self._held = (0, b"")
         if not self._names or not data:
             return Came()
         rows = rows_of(Block(line, data), self._names, self._separator)
         table = rows.columns.select(self._names)
         if self._columns is None:
-            try:
-                self._columns = find_columns(table, self._path, self._named, [])
-            except InputError:
-                if is_last or table.height >= _LEAST_ROWS:
-                    raise
+            if table.height < LEAST_ROWS and not is_last:
                 self._held = (line, data)
                 return Came()
+            self._columns = find_columns(table, self._path, self._named, [])
         came = Came(rows=table.height)
         texts = data.split(b"\n")
         for at, reason in self._understood(table, self._columns, came):
@@ -107,7 +113,7 @@ class LiveRows:
                 f"{self._path} is no CSV file, which is what can be followed; `headway detect`"
                 " reads Parquet, gz and answers of Prometheus"
             )
-        self._known, self._columns, self._names = dict(self._newest), None, []
+        self._known, before, self._names = dict(self._newest), self._names, []
         head, _, rest = data.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
         header = head.decode("utf-8", "replace").strip("\r")
         self._separator = separator_of(header)
@@ -117,6 +123,8 @@ class LiveRows:
                 if header.strip() else f"{self._path} begins with a blank line, not with a header"
             )  # fmt: skip
         self._names = names_in(header, self._separator)
+        if self._names != before:
+            self._columns = None
         return line + 1, rest
 
     def _understood(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from headway.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLOCK_BYTES: Final = 32 << 20
 _MARK_BYTES: Final = 256  # read again to see that the file is still the one that was read
 
 
@@ -39,26 +43,20 @@ class Tail:
             raise InputError(f"{path} cannot be opened: No such file or directory")
         self._begin()
 
-    def read(self, *, is_last: bool = False) -> list[Fresh]:
-        """What came since; is_last: a line that is not ended yet counts as whole.
+    def read(self, *, is_last: bool = False) -> Iterator[Fresh]:
+        """What came since, a block at a time; is_last: a line that is not ended counts as whole.
 
-        More than one where the file was replaced: first what was still written to the old one.
+        Where the file was replaced: first what was still written to the old one.
         """
-        found = []
         if self._was_cut():
             self._begin()
         replaced = self._replacement()
-        fresh = self._whole_lines(is_last or replaced is not None)
-        if fresh is not None:
-            found.append(fresh)
+        yield from self._blocks(is_last or replaced is not None)
         if replaced is not None:
             self.close()
             self._file = replaced
             self._begin()
-            fresh = self._whole_lines(is_last)
-            if fresh is not None:
-                found.append(fresh)
-        return found
+            yield from self._blocks(is_last)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -94,18 +92,23 @@ class Tail:
         self._file.seek(self._at - len(self._mark))
         return self._file.read(len(self._mark)) != self._mark
 
-    def _whole_lines(self, is_last: bool) -> Fresh | None:
+    def _blocks(self, is_last: bool) -> Iterator[Fresh]:
+        """Whole lines up to the end of the open file."""
         assert self._file is not None  # it was opened at the beginning
         self._file.seek(self._at)
-        came = self._file.read()
-        self._at += len(came)
-        self._mark = (self._mark + came)[-_MARK_BYTES:]
-        data = self._part + came
-        end = len(data) if is_last else data.rfind(b"\n") + 1
-        whole, self._part = data[:end], data[end:]
-        if not whole:
-            return None
-        whole += b"" if whole.endswith(b"\n") else b"\n"
-        fresh = Fresh(self._line, whole, self._is_new)
-        self._line, self._is_new = self._line + whole.count(b"\n"), False
-        return fresh
+        is_end = False
+        while not is_end:
+            came = self._file.read(_BLOCK_BYTES)
+            is_end = len(came) < _BLOCK_BYTES
+            self._at += len(came)
+            self._mark = (self._mark + came)[-_MARK_BYTES:]
+            data = self._part + came
+            end = len(data) if is_last and is_end else data.rfind(b"\n") + 1
+            whole, self._part = data[:end], data[end:]
+            if len(self._part) > _BLOCK_BYTES:
+                raise InputError(f"{self.path} has a line of more than {_BLOCK_BYTES:,} bytes")
+            if whole:
+                whole += b"" if whole.endswith(b"\n") else b"\n"
+                fresh = Fresh(self._line, whole, self._is_new)
+                self._line, self._is_new = self._line + whole.count(b"\n"), False
+                yield fresh

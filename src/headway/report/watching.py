@@ -39,19 +39,17 @@ def aside_lines(events: Sequence[dict[str, Any]]) -> list[str]:
 
 def status_line(status: dict[str, Any]) -> str:
     """How far a source was read and what was found in it."""
-    parts = [_read(status)]
-    if status["until"] is not None:
-        parts.append(f"until {status['until']}")
-    elif status.get("points"):
-        parts.append("too few yet to say what is strange")
+    until = f" until {status['until']}" if status["until"] is not None else ""
+    parts = [f"{status['told']:,} new alerts, {status['open']:,} still on", _read(status) + until]
+    if not until and "points" in status:
+        parts.append("too few yet to say what is strange: 50 are learned first")
     learning = status.get("learning", ())
     if learning:
         parts.append(f"still learning {', '.join(clean(name, 40) for name in learning[:3])}")
-    parts.append(f"{status['told']:,} new alerts, {status['open']:,} still on")
     for name, words in (
         ("quarantined", "rows or cells set aside"),
         ("repeated", "rows known before passed over"),
-        ("late", "events too late to be judged"),
+        ("late", "too late to be judged"),
     ):
         if status.get(name):
             parts.append(f"{status[name]:,} {words}")

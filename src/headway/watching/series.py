@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headway.anomaly import SeriesWatch
-    from headway.observe.live import Aside
+    from headway.observe.live import Aside, Came
     from headway.records import Alert, Verdict
 
     Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ class FollowedSeries:
         self._waiting: dict[str, Pair] = {}  # points of series that nothing watches yet
         self._watched: list[_Together] = []
         self._verdicts: list[Verdict] = []
-        self._points = self._aside = self._repeated = 0
+        self._points = self._aside = self._repeated = self._late = 0
         before = self._log.store.read("quarantine").filter(pl.col("source") == path.name)
         self._quarantined = set(before.select("line", "reason", "text").iter_rows())
         self._tail = Tail(path)
@@ -69,23 +69,20 @@ class FollowedSeries:
         is_last: nothing is waited for. InputError where the file holds no series, or its clock
         went back.
         """
-        fresh = self._tail.read(is_last=is_last)
-        aside: list[Aside] = []
-        for part in fresh:
-            came = self._rows.take(part, is_last=is_last and part is fresh[-1])
-            aside += came.aside
-            self._repeated += came.repeated
-            for name, pair in came.points.items():
-                self._points += len(pair[0])
-                self._hand(name, pair)
         self._take_verdicts()
-        self._group(is_last)
+        aside: list[Aside] = []
         alerts: list[Alert] = []
-        for i, one in enumerate(self._watched):
-            told = None if progress is None else _share(progress, i, len(self._watched))
-            alerts += one.step(is_last, told)
+        until_s = self._newest_s
+        for fresh in self._tail.read(is_last=is_last):
+            if fresh.is_new:  # no more comes of what was read before
+                aside += self._take(self._rows.finish())
+            aside += self._take(self._rows.take(fresh))
+            alerts += self._look(False, progress)
+        if is_last:
+            aside += self._take(self._rows.finish())
+        alerts += self._look(is_last, progress)
         events = self._log.keep(alerts)
-        if fresh and self._newest_s is not None:
+        if self._newest_s is not None and self._newest_s != until_s:
             saw(self._home, self._name, self._newest_s)
         return self._set_aside(aside, now_s) + events
 
@@ -97,7 +94,7 @@ class FollowedSeries:
             "series": len(self._waiting) + sum(len(one.names) for one in self._watched),
             "until": None if newest_s is None else iso(newest_s), "told": self._log.told,
             "open": sum(len(one.watch.open()) for one in self._watched),
-            "quarantined": self._aside, "repeated": self._repeated,
+            "quarantined": self._aside, "repeated": self._repeated, "late": self._late,
         }  # fmt: skip
 
     def close(self) -> None:
@@ -109,13 +106,26 @@ class FollowedSeries:
         known = [one.watch.last_s for one in self._watched if np.isfinite(one.watch.last_s)]
         return max(known, default=None)
 
-    def _hand(self, name: str, pair: Pair) -> None:
-        """Give points to what watches their series; else they wait."""
-        for one in self._watched:
-            if name in one.held:
-                one.hand(name, pair)
-                return
-        self._waiting[name] = _joined(self._waiting.get(name), pair)
+    def _take(self, came: Came) -> list[Aside]:
+        """Give points to what watches their series, else they wait; what was set aside."""
+        self._repeated += came.repeated
+        for name, pair in came.points.items():
+            self._points += len(pair[0])
+            watched = next((one for one in self._watched if name in one.held), None)
+            if watched is None:
+                self._waiting[name] = _joined(self._waiting.get(name), pair)
+            else:
+                self._late += watched.hand(name, pair)
+        return came.aside
+
+    def _look(self, is_last: bool, progress: Progress | None) -> list[Alert]:
+        """Look at all moments that are whole."""
+        self._group(is_last)
+        alerts: list[Alert] = []
+        for i, one in enumerate(self._watched):
+            told = None if progress is None else _share(progress, i, len(self._watched))
+            alerts += one.step(is_last, told)
+        return alerts
 
     def _group(self, is_last: bool) -> None:
         """Begin to watch series of which enough points have come, those of one clock together."""
@@ -148,11 +158,12 @@ class _Together:
         self.watch, self.names, self.held = watch, watch.names, held
         self._looks = 0  # at points of a moment that is not whole
 
-    def hand(self, name: str, pair: Pair) -> None:
-        """Points of one of the series, in order of time."""
+    def hand(self, name: str, pair: Pair) -> int:
+        """Points of one of the series, in order of time; how many came too late."""
         at_s, y = pair
         is_due = at_s >= self.watch.last_s  # a moment that was scored without it is over
         self.held[name] = _joined(self.held[name], (at_s[is_due], y[is_due]))
+        return int((~is_due).sum())
 
     def step(self, is_last: bool, progress: Callable[[float], None] | None) -> list[Alert]:
         """Look at all moments that are whole; alerts as they were raised, grew or ended."""
