@@ -61,6 +61,29 @@ def test_the_same_idempotency_key_gets_the_same_answer_and_another_task_is_told(
     assert ask(port, "/v1/size", {"task": {"user": "2"}}, headers=headers)[0] == 409
 
 
+def test_several_sizes_come_at_once_and_a_key_gives_each_again(port, home):
+    tasks = [{"user": "1", "memory_requested_bytes": 10**9}, {"user": "2"}]
+    headers = JSON | {"idempotency-key": "many"}
+    status, _, said = ask(port, "/v1/size", {"tasks": tasks}, headers=headers)
+    assert status == 200
+    assert [one["decision_id"] for one in said["answers"]] == [id_of("many/0"), id_of("many/1")]
+    assert ask(port, "/v1/size", {"tasks": tasks}, headers=headers)[2] == said
+    alone = {"task": tasks[0]}
+    one = ask(port, "/v1/size", alone, headers=JSON | {"idempotency-key": "many/0"})[2]
+    assert one == said["answers"][0]
+    kept = {record["decision_id"] for record in read_records(home)}
+    assert {one["decision_id"] for one in said["answers"]} <= kept
+    for body in ({}, alone | {"tasks": tasks}, {"tasks": [{}] * 101}):
+        assert ask(port, "/v1/size", body)[0] == 400
+    assert ask(port, "/v1/size", {"tasks": []})[2] == {"answers": []}
+
+
+def test_tasks_are_placed(port):
+    body = {"tasks": [{"id": "7", "cpus_requested": 2}], "nodes": [{"name": "a", "free_cpus": 2}]}
+    said = ask(port, "/v1/place", body)[2]
+    assert said == {"places": [{"id": "7", "node": "a", "refused": ""}]}
+
+
 def test_the_queue_comes_back_ordered(port):
     tasks = [{"id": str(i), "user": str(i % 5), "cpus_requested": 2 ** (i % 4)} for i in range(40)]
     status, _, said = ask(port, "/v1/order", {"tasks": tasks})
@@ -190,7 +213,7 @@ def test_too_many_at_once_are_told_to_come_again(home):
 
     def size(_):
         asked.wait(10.0)
-        return ask(port, "/v1/size", {"task": {}})
+        return ask(port, "/v1/size", {"task": {}}, is_patient=False)
 
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(size, range(8)))

@@ -131,7 +131,7 @@ def test_where_there_is_no_leisure_who_comes_is_told_to_come_again():
         await asyncio.gather(*(server.__rsgi__(one.scope, one) for one in asked))
         return [one.status for one in asked], asked[1].headers
 
-    server = Server(Slow(), None, None, leisure=Leisure(burst_s=0.01))
+    server = Server(Slow(), None, None, None, leisure=Leisure(burst_s=0.01))
     status, headers = asyncio.run(live(server))
     assert status == [503, 429, 429]
     assert headers["retry-after"] == "1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,7 @@ import msgspec
 
 from headway.errors import ConfigError, StoreError
 from headway.serve.bodies import FeedbackBody, OrderBody, OutcomesBody, SizeBody
+from headway.serve.placing import PlaceBody, place
 from headway.serve.refused import Refused
 from headway.serve.waits import Kept
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 BODIES: Final[dict[str, Any]] = {
     "/v1/size": SizeBody, "/v1/order": OrderBody, "/v1/outcomes": OutcomesBody,
-    "/v1/feedback": FeedbackBody,
+    "/v1/feedback": FeedbackBody, "/v1/place": PlaceBody,
 }  # fmt: skip
 LONGEST_KEY: Final = 256  # characters of an idempotency key
 _DECODE: Final = {path: msgspec.json.Decoder(kind).decode for path, kind in BODIES.items()}
@@ -41,7 +43,13 @@ class Answering:
         """
         body, now_s = _decoded(path, text), time.time()
         if path == "/v1/size":
+            if (body.task is None) == (body.tasks is None):
+                raise Refused(400, "the body must have either task or tasks")
+            if body.task is None:
+                return await self._sized_all([one.record(now_s) for one in body.tasks], key)
             return await self._sized(body.task.record(now_s), key)
+        if path == "/v1/place":
+            return _ENCODE({"places": place(body)})
         if path == "/v1/order":
             return self._ordered([task.record(now_s) for task in body.tasks], body.rule)
         if path == "/v1/outcomes":
@@ -72,6 +80,21 @@ class Answering:
         answer, kept = self.decide(task, key)
         await self.on_disk(kept)
         return _ENCODE(document_of(answer, task))
+
+    async def decide_all(self, tasks: list[Task], key: str) -> list[Answer]:
+        """Answers that are on the disk; row i has the key 'key/i', others come between."""
+        said = []
+        for number, task in enumerate(tasks):
+            said.append(self.decide(task, f"{key}/{number}" if key else ""))
+            await asyncio.sleep(0.0)
+        for _, kept in said:
+            await self.on_disk(kept)
+        return [answer for answer, _ in said]
+
+    async def _sized_all(self, tasks: list[Task], key: str) -> bytes:
+        answers = await self.decide_all(tasks, key)
+        documents = [document_of(a, task) for a, task in zip(answers, tasks, strict=True)]
+        return _ENCODE({"answers": documents})
 
     def _ordered(self, tasks: list[Task], rule: str) -> bytes:
         places = {id(task): place for place, task in enumerate(tasks)}

@@ -56,9 +56,10 @@ class TaskBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class SizeBody(Struct, forbid_unknown_fields=True):
-    """POST /v1/size"""
+    """POST /v1/size: one task, or several at once."""
 
-    task: TaskBody
+    task: TaskBody | None = None
+    tasks: Annotated[list[TaskBody], Meta(max_length=100)] | None = None
 
 
 class OrderBody(Struct, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from headway.serve import open_inference
 from headway.serve.answering import Answering
 from headway.serve.arriving import Arriving
 from headway.serve.metrics import Metrics
+from headway.serve.observing import BODIES as OBSERVED
 from headway.serve.open_inference import OpenInference
 from headway.serve.refused import Refused
 from headway.serve.rollout_routes import ROOT, scope_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from headway.serve.client import Client
+    from headway.serve.observing import Observing
     from headway.serve.rollout_routes import Watch
     from headway.serve.tokens import Grant
     from headway.serve.waits import Leisure
@@ -33,7 +35,8 @@ _JSON: Final = [("content-type", "application/json")]
 _ENCODE: Final = msgspec.json.Encoder().encode
 _SCOPES: Final = {
     "/v1/size": "decide", "/v1/order": "decide", "/v1/outcomes": "observe",
-    "/v1/feedback": "observe", "/metrics": "operate",
+    "/v1/feedback": "observe", "/v1/events": "observe", "/v1/samples": "observe",
+    "/v1/place": "decide", "/metrics": "operate",
 }  # fmt: skip
 _OPEN: Final = ("/live", "/ready")
 _HEALTH_V2: Final = {"/v2/health/live": "/live", "/v2/health/ready": "/ready"}
@@ -52,6 +55,7 @@ class Server:
         client: Client,
         tokens: Mapping[bytes, Grant] | None,
         watch: Watch,
+        observing: Observing,
         *,
         leisure: Leisure,
         most: int = 256,
@@ -59,7 +63,7 @@ class Server:
         self._client, self.tokens, self._watch, self._most = client, tokens, watch, most
         self._metrics, self._leisure, self._arriving = Metrics(), leisure, Arriving()
         self._answering, self._answered = Answering(client), 0
-        self._inference = OpenInference(client, self._answering)
+        self._inference, self._observing = OpenInference(client, self._answering), observing
         self.under_way = 0  # also those whose body comes still
         self.is_draining = False
 
@@ -104,6 +108,11 @@ class Server:
         if path == "/metrics":
             headers[0] = ("content-type", "text/plain; version=0.0.4")
             return 200, self._metrics.text(self._gauges()).encode()
+        if path in OBSERVED:
+            seen = await self._admitted(
+                scope, protocol, lambda text: self._observing.take(path, text)
+            )
+            return 200, _ENCODE(seen)
         key = scope.headers.get("idempotency-key") or ""
         return 200, await self._admitted(
             scope, protocol, lambda text: self._answering.answer(path, text, key)

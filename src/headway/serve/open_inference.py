@@ -6,7 +6,6 @@ Source: the Open Inference Protocol v2 (REST), with its binary tensor data exten
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -81,7 +80,7 @@ class OpenInference:
         """The answer to an inference request, and the length of its JSON where raw tensors follow.
 
         header: the length of the JSON of the request, '' = all of it. key: idempotency key of a
-        `size`; row i of several has the key 'key/i'.
+        `size`; row i has the key 'key/i'.
         """
         name, version, verb = self._found(path)
         if verb != "infer":
@@ -129,15 +128,7 @@ class OpenInference:
         }
 
     async def _sizes(self, tasks: list[Task], key: str) -> dict[str, Any]:
-        answers, kept = [], []
-        for number, task in enumerate(tasks):
-            row_key = f"{key}/{number}" if key and len(tasks) > 1 else key
-            answer, one = self._answering.decide(task, row_key)
-            answers.append(answer)
-            kept.append(one)
-            await asyncio.sleep(0.0)  # others come between
-        for one in kept:
-            await self._answering.on_disk(one)
+        answers = await self._answering.decide_all(tasks, key)
         words = ("decision_id", "made_by", "refused", "arm")
         return {
             "memory_bytes": _numbers([answer.memory_bytes for answer in answers]),

@@ -40,6 +40,7 @@ def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     """
     try:
         from headway.serve.http import Server
+        from headway.serve.observing import Observing
         from headway.serve.rollout_routes import Watch
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed: pip install 'headway[serve]'") from error
@@ -50,11 +51,13 @@ def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     client = connect(home)
     client.is_refreshing = False
     watch, leisure = Watch(home, client.arms), Leisure()
-    server = Server(client, tokens, watch, leisure=leisure)
+    observing = Observing(home)
+    server = Server(client, tokens, watch, observing, leisure=leisure)
     try:
         with asyncio.Runner(loop_factory=lambda: _loop(leisure)) as runner:
             runner.run(_serve(client, watch, server, reach, say))
     finally:
+        observing.close()
         client.close()
 
 
