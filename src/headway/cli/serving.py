@@ -42,12 +42,23 @@ def serve(
     os._exit(0)
 
 
-def decisions(expires_days: Expires = 14.0, home: Home = HOME, as_json: Json = False) -> None:
+def decisions(
+    expires_days: Expires = 14.0,
+    check_skew: Annotated[
+        bool, typer.Option("--check-skew", help="Make features again from the logs and compare.")
+    ] = False,
+    home: Home = HOME,
+    as_json: Json = False,
+) -> None:
     """Count the answers that were given and what became of them, by model version."""
     from headway.report.decisions import decisions_screen
     from headway.serve.status import decisions_of
 
     document = decisions_of(home, time.time(), expires_s=86400.0 * expires_days)
+    if check_skew:
+        from headway.serve.skew import skew
+
+        document["skew"] = skew(home)
     answer(document, as_json, decisions_screen)
 
 

@@ -24,6 +24,7 @@ from headway.features.rows import (
     TAGS,
     WIDTH,
     WORDS,
+    Held,
     rows_of,
     words_of,
 )
@@ -83,6 +84,21 @@ def _family_columns() -> NDArray[np.int64]:
     return np.array([row + [-1] * (longest - len(row)) for row in rows], dtype=np.int64)
 
 
+_ONE: Final = _PARTS.index("one")
+
+
+def _own_families() -> NDArray[np.int64]:
+    """As `_family_columns`, but those that a user has no part in begin with `one`."""
+    columns = _family_columns()
+    for row, parts in zip(columns, _FAMILIES.values(), strict=True):
+        if "user" not in parts:
+            row[0] = _ONE
+    return columns
+
+
+_OWN_FAMILIES: Final = _own_families()
+
+
 class History:
     """All that past events say, and the features of a task as of any moment they have reached."""
 
@@ -98,6 +114,11 @@ class History:
         self._make_room()
         self._one = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1))
         self._ticket = np.full(1, -1, dtype=np.int64)
+        self._books: tuple[dict[str, int] | Held, ...] = tuple(self._codes.values())
+
+    def hold(self) -> None:
+        """Learn by `learn_own` alone from now on; no new word is remembered, see `rows.Held`."""
+        self._books = tuple(Held(book) for book in self._codes.values())
 
     def submit(self, task: Task) -> Features:
         """The features (1 row) of a task at its submission, which is counted from now on."""
@@ -112,7 +133,7 @@ class History:
         n = len(tasks)
         values = np.empty((n, len(NAMES)))
         look(
-            rows_of(tasks, self._codes.values()), float(at_s), self._families, self._slots,
+            rows_of(tasks, self._books), float(at_s), self._families, self._slots,
             self._tickets, self._table, self._counters, values, len(_STATICS),
         )  # fmt: skip
         return Features(NAMES, values, WORDS, np.full(n, at_s), VERSION)
@@ -126,6 +147,20 @@ class History:
         """Count a task's outcome as known since task.ended_s."""
         if task.ended_s is not None:
             self._happen(END, task, task.ended_s)
+
+    def learn_own(self, task: Task) -> None:
+        """Count a whole task that has ended for its own user alone, after `hold`.
+
+        What is told of all tasks, of a queue, or of a name whoever used it, stays as it is. A task
+        without a user counts for those without one.
+        """
+        if task.ended_s is None:
+            return
+        begun = task.ended_s if task.started_s is None else task.started_s
+        moments = np.array([task.submitted_s, begun, task.ended_s])
+        events = np.array([SUBMIT, START, END]), np.zeros(3, dtype=np.int64), moments
+        self._ticket[0] = -1
+        self._advance(events, rows_of((task,), self._books), self._ticket, is_own=True)
 
     def replay(self, tasks: pl.DataFrame, at: str = "submission") -> Features:
         """The features (n rows, in the table's order) of a history, each as of its own moment.
@@ -172,6 +207,7 @@ class History:
         history._codes = {
             key: {word: i for i, word in enumerate(words["codes"][key])} for key in WORDS
         }
+        history._books = tuple(history._codes.values())
         history._open = {(c, i, int(a)): int(t) for c, i, a, t in words["open"]}
         history._table, history._tickets = arrays["table"], arrays["tickets"]
         history._counters = arrays["counters"]
@@ -204,14 +240,23 @@ class History:
         events: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
         raw: NDArray[np.float64],
         row_tickets: NDArray[np.int64],
+        *,
+        is_own: bool = False,
     ) -> NDArray[np.float64]:
-        """Apply events (kinds, rows, moments) of the tasks raw (n, r); features (n, d)."""
+        """Apply events (kinds, rows, moments) of the tasks raw (n, r); features (n, d).
+
+        is_own: only to keys that a user has part in.
+        """
         values = np.empty((len(raw), len(NAMES)))
         parts, outcomes = prepare(raw, values, len(_STATICS))
+        families = self._families
+        if is_own:
+            parts[:, _ONE] = -1  # so a key that begins with it is none
+            families = _OWN_FAMILIES
         done, (kinds, rows, at_s) = 0, events
         while True:
             done = advance(
-                done, kinds, rows, at_s, parts, outcomes, self._families, row_tickets,
+                done, kinds, rows, at_s, parts, outcomes, families, row_tickets,
                 self._slots, self._tickets, self._table, self._counters, values, len(_STATICS),
             )  # fmt: skip
             if done == len(kinds):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from functools import lru_cache
+from hashlib import blake2b
 from math import nan
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -40,7 +41,30 @@ _before_stem, _after_stem = attrgetter(*KEYS[:5]), attrgetter(*KEYS[6:])
 _amounts = attrgetter(*NUMBERS[2:-1])
 
 
-def rows_of(tasks: Sequence[Task], books: Iterable[dict[str, int]]) -> NDArray[np.float64]:
+class Held:
+    """A book of words in which a new word has a number made of its letters, whatever came before.
+
+    So what is said of one user's tasks never depends on words that others brought.
+    """
+
+    def __init__(self, book: dict[str, int]) -> None:
+        self._book = book
+
+    def __len__(self) -> int:
+        return len(self._book)
+
+    def get(self, word: str, _: int) -> int:
+        """The number of a word."""
+        known = self._book.get(word)
+        return len(self._book) + 1 + _number_of(word) if known is None else known
+
+
+@lru_cache(maxsize=4096)
+def _number_of(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=4).digest())
+
+
+def rows_of(tasks: Sequence[Task], books: Iterable[dict[str, int] | Held]) -> NDArray[np.float64]:
     """Rows (n, WIDTH) of tasks by the books of words, in the order of WORDS.
 
     A word that its book does not hold has the number that the book's next word would get.

@@ -28,6 +28,10 @@ def decisions_screen(document: dict[str, Any]) -> Group:
     parts: list[Any] = [table]
     if document["without_decision"]:
         parts.append(Text(f"{document['without_decision']} outcomes name no decision known here."))
+    if "skew" in document:
+        said = document["skew"]
+        text = f"{said['different']} of {said['checked']} answers had other features than the logs"
+        parts.append(Text(f"{text} make again; {said['not_checked']} are of models that are gone."))
     return Group(*parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -14,6 +14,7 @@ from headway.features import History
 from headway.features.history import VERSION
 from headway.predict import load
 from headway.predict.sizing import RightSizer
+from headway.serve.learned import Taught
 from headway.store.generations import settle
 from headway.store.models import ModelStore
 
@@ -71,6 +72,7 @@ class Answer:
     decision_id: str = ""
     arm: str = ""  # of a rollout; '' = there is none
     propensity: float = 1.0
+    learned: int = -1  # entries of the journal of outcomes that the models had taken; -1: none do
     rollouts: tuple[tuple[str, int, bool, str], ...] = ()
     """Of each rollout that split this task: id, stage, whether to the challenger, and the key."""
     shadow: tuple[dict[str, Any], ...] = ()  # what challengers would have said
@@ -86,6 +88,7 @@ class Models:
     runtime: Conformal | Risk | None
     memory: Conformal | Risk | None
     sizer: RightSizer | None
+    taught: Taught = field(default_factory=Taught)  # what outcomes have taught them since
 
     @property
     def version(self) -> str:
@@ -96,19 +99,22 @@ class Models:
 class Advisor:
     """Asks the current models of a home; belongs to one thread at a time.
 
-    stale_s: age of the models from which a task gets what it asked for. ConfigError where there
-    is no home.
+    stale_s: age of the models from which a task gets what it asked for. is_learning: a Learner
+    teaches these models. ConfigError where there is no home.
     """
 
-    def __init__(self, home: str | Path, *, stale_s: float = STALE_S) -> None:
+    def __init__(
+        self, home: str | Path, *, stale_s: float = STALE_S, is_learning: bool = False
+    ) -> None:
         if not Path(home).is_dir():
             raise ConfigError(f"there is no home {home}: make one with headway optimize --home")
         if not stale_s > 0.0:
             raise ConfigError(f"stale_s must be above 0, got {stale_s}")
         settle(home)
         self._store, self._stale_s = ModelStore(home), stale_s
+        self._is_learning = is_learning
         self._seen = self._pointers()
-        self.models = _loaded(self._store, self._seen, is_whole=False)
+        self.models = self._held(_loaded(self._store, self._seen, is_whole=False))
 
     def refresh(self) -> bool:
         """Take up other versions that are current by now; whether there were any.
@@ -121,12 +127,12 @@ class Advisor:
         if pointers == self._seen:
             return False
         self._seen = pointers
-        self.models = _loaded(self._store, pointers, is_whole=True)
+        self.models = self._held(_loaded(self._store, pointers, is_whole=True))
         return True
 
     def load(self, versions: tuple[tuple[str, str], ...]) -> Models:
         """The models of a training (name, version), for `advise`; StoreError if not of one."""
-        return _loaded(self._store, versions, is_whole=True)
+        return self._held(_loaded(self._store, versions, is_whole=True))
 
     def advise(
         self, task: Task, at_s: float, models: Models | None = None, *, decision_id: str = ""
@@ -162,6 +168,13 @@ class Advisor:
         if predictor is None:
             return None, f"there is no model of {target}"
         return predictor.predict(models.history.look_at(tasks, at_s)), ""
+
+    def _held(self, models: Models) -> Models:
+        """The same, whose history learns by outcomes alone where a Learner teaches it."""
+        if self._is_learning and models.history is not None:
+            models.history.hold()
+            models.taught.number = 0
+        return models
 
     def _silence(self, models: Models, age_s: float) -> str:
         """Why no model is asked; '' = they are."""
@@ -283,6 +296,7 @@ def _answer(
         features=() if x is None else tuple(x.values[0].tolist()),
         features_version="" if x is None else x.version,
         decision_id=decision_id,
+        learned=models.taught.number,
     )  # fmt: skip
 
 

@@ -74,6 +74,10 @@ class Arms:
         self._stamp, self._open = stamp, tuple(arms)
         return True
 
+    def models(self) -> tuple[Models, ...]:
+        """Those of the challengers."""
+        return tuple(arm.models for arm in self._open)
+
     def advise(self, task: Task, at_s: float, decision_id: str = "") -> Answer:
         """The answer of the version that the task belongs to, signed with its arm."""
         arms = self._open

@@ -18,12 +18,13 @@ from headway.serve.advisor import STALE_S, Advisor
 from headway.serve.arms import Arms
 from headway.serve.decisions import DecisionLog, id_of
 from headway.serve.recalled import digest_of, marked, recall
+from headway.serve.retries import Retries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headway.records import Estimate, Feedback, Outcome
-    from headway.serve.advisor import Answer
+    from headway.serve.advisor import Answer, Models
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +41,16 @@ def connect(
     *,
     stale_s: float = STALE_S,
     is_logged: bool = True,
+    is_learning: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Client:
     """The answers of a home's trained models; ConfigError where there is no home.
 
     stale_s: age of the models from which a task gets what it asked for. clock: seconds now.
-    is_logged: keep every answer below `<home>/decisions`.
+    is_logged: keep every answer below `<home>/decisions`. is_learning: a Learner teaches the models
+    beside the answers.
     """
-    advisor = Advisor(home, stale_s=stale_s)
+    advisor = Advisor(home, stale_s=stale_s, is_learning=is_learning)
     decisions = DecisionLog(home) if is_logged else None
     client = Client(advisor, Arms(advisor, Path(home)), clock, decisions)
     if decisions is not None:
@@ -67,8 +70,10 @@ class Client:
     ) -> None:
         self._advisor, self._clock, self._decisions = advisor, clock, decisions
         self.arms = arms
+        self.retries = Retries()
+        self.learning: dict[str, float] = {}  # what a Learner says of itself
         self.is_refreshing = True  # False: another thread calls refresh
-        self._guard = threading.Lock()
+        self.alone = self._guard = threading.Lock()  # held by whoever asks or changes the models
         self._looked_s = clock()
         self._runtimes: dict[tuple[str, str, int], tuple[Task, float]] = {}
         self._keyed: dict[str, tuple[str, Answer, Future[None]]] = {}  # by decision_id
@@ -96,7 +101,8 @@ class Client:
                 return answer, kept
             now_s = self._clock()
             self._refresh(now_s)
-            answer = self.arms.advise(task, now_s, id_)
+            answer = self.retries.raised(task, self.arms.advise(task, now_s, id_))
+            self.retries.gave(task, answer)
             if idempotency_key:
                 keyed = marked(task, answer)
             if self._decisions is None:
@@ -116,6 +122,8 @@ class Client:
 
     def outcome(self, outcome: Outcome) -> Future[None]:
         """What became of a decision: also days later, again, or before the decision came."""
+        said = {"decision_id": outcome.decision_id, "state": outcome.state}
+        self.retries.take(said | {"memory_peak_bytes": outcome.memory_peak_bytes})
         return self._log().outcome(outcome)
 
     def feedback(self, feedback: Feedback) -> Future[None]:
@@ -189,6 +197,10 @@ class Client:
     def created_s(self) -> float:
         """When the models that answer were trained; 0 = there are none."""
         return self._advisor.models.created_s
+
+    def live_models(self) -> tuple[Models, ...]:
+        """Those that may answer now: the current ones and the challengers'."""
+        return (self._advisor.models, *self.arms.models())
 
     def warm_up(self) -> None:
         """Ask once for nothing, so that the first answer does not wait for a compiler."""

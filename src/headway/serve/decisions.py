@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.errors import ConfigError, StoreError
+from headway.serve.learned import asked_of
 from headway.store.journal import Journal, records_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class DecisionLog:
             said |= {"rollouts": answer.rollouts, "shadow": answer.shadow}
         if keyed is not None:
             said["keyed"] = keyed
-        # nine tenths of a record, which need no escaping: in `said` they cost as much again
+        said |= {"task": asked_of(task), "learned": answer.learned}
+        # most of a record, which need no escaping: in `said` they cost as much again
         features = b2a_base64(_packed(answer.features), newline=False)
         return self._put(b'%b, "features": "%b"}' % (json.dumps(said).encode()[:-1], features))
 

@@ -199,7 +199,7 @@ class Server:
 
     def _gauges(self) -> dict[str, float]:
         created_s = self._client.created_s
-        gauges = {"requests_under_way": float(self.under_way)}
+        gauges = {"requests_under_way": float(self.under_way)} | self._client.learning
         return gauges | ({"models_age_seconds": time.time() - created_s} if created_s else {})
 
 

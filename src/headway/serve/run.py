@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from headway.errors import ConfigError, HeadwayError
 from headway.serve.client import connect
+from headway.serve.learner import Learner
 from headway.serve.reach import check_certificate, free_port, listening, until_reached
 from headway.serve.tokens import check_exposure, read_tokens
 from headway.serve.waits import Leisure, Watched
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.25  # seconds between two looks at which versions are current
 STEP_S: Final = 0.5  # seconds between two looks at rollouts
+LEARN_S: Final = 0.5  # seconds between two looks at outcomes,
+BEHIND_S: Final = 0.25  # and where more are there than one look takes
 DRAIN_S: Final = 10.0  # that requests under way have when the server goes down
 
 
@@ -48,16 +51,18 @@ def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     check_exposure(reach.host, tokens)
     check_certificate(reach.certificate, reach.key)
     reach = replace(reach, port=free_port(reach.host, reach.port))
-    client = connect(home)
+    client = connect(home, is_learning=True)
     client.is_refreshing = False
+    learner = Learner(home, client)
     watch, leisure = Watch(home, client.arms), Leisure()
     observing = Observing(home)
     server = Server(client, tokens, watch, observing, leisure=leisure)
     try:
         with asyncio.Runner(loop_factory=lambda: _loop(leisure)) as runner:
-            runner.run(_serve(client, watch, server, reach, say))
+            runner.run(_serve(client, watch, learner, server, reach, say))
     finally:
         observing.close()
+        learner.close()
         client.close()
 
 
@@ -67,8 +72,9 @@ def _loop(leisure: Leisure) -> asyncio.AbstractEventLoop:
 
 
 async def _serve(
-    client: Client, watch: Watch, server: Server, reach: Reach, say: Callable[[str], None]
-) -> None:
+    client: Client, watch: Watch, learner: Learner, server: Server, reach: Reach,
+    say: Callable[[str], None],
+) -> None:  # fmt: skip
     client.warm_up()
     granian = listening(server, reach)
     over = asyncio.Event()
@@ -76,6 +82,7 @@ async def _serve(
     serving = asyncio.create_task(granian.serve())
     refreshing = asyncio.create_task(_refresh(client))
     watching = asyncio.create_task(_watch(watch))
+    learning = asyncio.create_task(_learn(learner))
     await until_reached(reach, serving)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
@@ -90,6 +97,7 @@ async def _serve(
     waiting.cancel()
     refreshing.cancel()
     watching.cancel()
+    learning.cancel()
     granian.stop()
     await serving
 
@@ -99,6 +107,17 @@ async def _refresh(client: Client) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         await asyncio.to_thread(client.refresh)
+
+
+async def _learn(learner: Learner) -> None:
+    """Let outcomes teach the models beside the answers."""
+    is_done = True
+    while True:
+        await asyncio.sleep(LEARN_S if is_done else BEHIND_S)
+        try:
+            is_done = await asyncio.to_thread(learner.step, time.time())
+        except HeadwayError as error:
+            log.warning("outcomes teach nothing now: %s", error)
 
 
 async def _watch(watch: Watch) -> None:

@@ -1,0 +1,169 @@
+"""Lets outcomes teach the models that are in use, beside the answers.
+
+The log of decisions and outcomes is read on; what an outcome teaches is written to a journal below
+`<home>/learned` (one process at a time) before any model takes it. What models have learned is a
+function of their training and that journal alone: it is the same after a crash, in every server
+of a home, and for whoever checks it later (`skew`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from headway.errors import StoreError
+from headway.serve.decisions import FOLDER as DECISIONS
+from headway.serve.learned import FOLDER, entry_of, teach
+from headway.serve.tally import EXPIRES_S
+from headway.store.journal import HEAD, Journal, records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from headway.serve.advisor import Models
+    from headway.serve.client import Client
+
+log = logging.getLogger(__name__)
+
+READ_S: Final = 0.1  # of a step that may be spent on reading,
+TEACH_S: Final = 0.15  # and on teaching
+MOST_OPEN: Final = 200_000  # decisions that wait for their outcome, and outcomes for theirs
+
+
+class Learner:
+    """Belongs to one thread; `step` does what can be done now."""
+
+    def __init__(self, home: Path, client: Client) -> None:
+        self._client, self._folder, self._source = client, home / FOLDER, home / DECISIONS
+        self._journal: Journal | None = None
+        self._number, self._done = 0, set[str]()
+        self._open: dict[str, Mapping[str, Any]] = {}
+        self._early: dict[str, Mapping[str, Any]] = {}
+        self._ends: dict[Path, int] = {}
+        self.counts: Counter[str] = Counter()
+
+    def step(self, now_s: float) -> bool:
+        """Take in what came, teach what is due; whether all is done."""
+        if self._journal is None:
+            self._take_over()
+        is_read = True
+        if self._journal is not None:
+            entries, is_read = self._judged(now_s)
+            if entries:
+                self._journal.append([json.dumps(entry).encode() for entry in entries])
+                for entry in entries:
+                    self._count(entry)
+        is_taught = all([self._teach(models) for models in self._client.live_models()])
+        self._client.learning = self._gauges()
+        return is_read and is_taught
+
+    def close(self) -> None:
+        """Let another process learn."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _take_over(self) -> None:
+        """Become the one that learns, unless another process is."""
+        try:
+            journal = Journal(self._folder)
+        except StoreError as error:
+            if "another process" in str(error):
+                return
+            raise
+        self._number, self._done = 0, set()
+        self.counts.clear()
+        for record in journal:
+            entry = json.loads(record)
+            self._count(entry)
+        self._open, self._early, self._ends = {}, {}, {}
+        self._journal = journal
+
+    def _count(self, entry: Mapping[str, Any]) -> None:
+        self._number = entry["number"]
+        self._done.add(entry["decision_id"])
+        self.counts["refused" if entry["refused"] else "learned"] += 1
+        self.counts["clipped"] += bool(entry["clipped"])
+
+    def _judged(self, now_s: float) -> tuple[list[dict[str, Any]], bool]:
+        """New entries from what was logged meanwhile, and whether nothing is left to read."""
+        until = time.perf_counter() + READ_S
+        entries: list[dict[str, Any]] = []
+        for record in read_on(self._source, self._ends, within_s=EXPIRES_S):
+            entry = self._joined(json.loads(record), now_s)
+            if entry is not None:
+                self._done.add(entry["decision_id"])
+                entries.append(entry | {"number": self._number + len(entries) + 1})
+            if time.perf_counter() > until:
+                return entries, False
+        return entries, True
+
+    def _joined(self, record: Mapping[str, Any], now_s: float) -> dict[str, Any] | None:
+        """What a record completes: the outcome of a decision, in whatever order they come."""
+        id_ = record["decision_id"]
+        if record["kind"] == "outcome":
+            self._client.retries.take(record)
+        if id_ in self._done:
+            return None
+        if record["kind"] == "decision" and "task" in record:
+            self._client.retries.note(record)
+            if id_ in self._early:
+                return entry_of(record, self._early.pop(id_), now_s)
+            _keep(self._open, id_, {**record, "features": ""})
+        elif record["kind"] == "outcome":
+            if id_ in self._open:
+                return entry_of(self._open.pop(id_), record, now_s)
+            _keep(self._early, id_, record)
+        return None
+
+    def _teach(self, models: Models) -> bool:
+        """Let models take what they have not yet; whether that was all."""
+        until = time.perf_counter() + TEACH_S
+        for record in read_on(self._folder, models.taught.ends, under=False):
+            with self._client.alone:  # between two answers, an entry at a time
+                teach(models, json.loads(record))
+            if time.perf_counter() > until:
+                return False
+        return True
+
+    def _gauges(self) -> dict[str, float]:
+        numbers = [models.taught.number for models in self._client.live_models()]
+        return {
+            "outcomes_learned": float(self.counts["learned"]),
+            "outcomes_refused": float(self.counts["refused"]),
+            "outcomes_clipped": float(self.counts["clipped"]),
+            "outcomes_not_yet_learned": float(max(self._number - min(numbers, default=0), 0)),
+        }
+
+
+def read_on(
+    folder: Path, ends: dict[Path, int], *, within_s: float = math.inf, under: bool = True
+) -> Iterator[bytes]:
+    """Records after what was read; ends is kept up.
+
+    within_s: files last written so long before the newest are left out. under: the folder holds
+    folders of segments, else segments.
+    """
+    paths = sorted(folder.glob("*/[0-9]*.log" if under else "[0-9]*.log"))
+    found = [(path, path.stat()) for path in paths]
+    newest_s = max((status.st_mtime for _, status in found), default=0.0)
+    for path, status in found:
+        end = ends.get(path, 0)
+        if status.st_size <= end or status.st_mtime < newest_s - within_s:
+            continue
+        for record in records_of(path, end):
+            end += HEAD.size + len(record)
+            ends[path] = end
+            yield record
+
+
+def _keep(book: dict[str, Mapping[str, Any]], id_: str, record: Mapping[str, Any]) -> None:
+    """Keep one more; the oldest goes where there are too many."""
+    if len(book) >= MOST_OPEN:
+        del book[next(iter(book))]
+    book[id_] = record
