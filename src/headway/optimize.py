@@ -33,7 +33,7 @@ from headway.verify.probes import probed
 from headway.verify.replay import Replayed, replay
 from headway.verify.requests import compare_requests
 from headway.verify.schedules import compare_schedules
-from headway.verify.summary import prediction_summary
+from headway.verify.summary import prediction_summary, taught_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +68,7 @@ class Optimized:
     summary: dict[str, Any]
     replays: Mapping[str, Replayed]
     sizer: RightSizer | None  # None = no peak memory was known
+    taught_on: Mapping[str, float]  # outcomes, and newest_s: the last end of the history
     data_version: str = ""  # of the tasks: the same for the same ones, in any order
 
 
@@ -106,7 +107,10 @@ def optimize(
     summary["recommendations"] = recommendations(summary)
     memory = replays.get("memory_bytes")
     sizer = None if memory is None or memory.refused else sized(memory, tasks, coverage)[0]
-    return Optimized(summary=summary, replays=replays, sizer=sizer, data_version=version_of(tasks))
+    return Optimized(
+        summary=summary, replays=replays, sizer=sizer, data_version=version_of(tasks),
+        taught_on=taught_on(tasks),
+    )  # fmt: skip
 
 
 def version_of(tasks: pl.DataFrame) -> str:
@@ -126,6 +130,7 @@ def keep_models(done: Optimized, models: ModelStore, now_s: float) -> dict[str, 
             key: float(value) for key, value in said.items()
             if isinstance(value, int | float) and np.isfinite(value)
         }  # fmt: skip
+        metrics |= {key: float(done.taught_on[key]) for key in done.taught_on}
         meta = ModelMeta(
             created_s=now_s, features_version=replayed.features.version, metrics=metrics,
             data_version=done.data_version, git_revision=revision(),

@@ -1,5 +1,7 @@
 """Features know what had happened at the moment they are of, and nothing else."""
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -173,3 +175,23 @@ def test_words_of_a_tag_are_codes_that_tasks_with_the_same_beginning_share():
     assert codes[0, 2] != codes[1, 2]
     assert codes[2, 0] not in codes[:2, 0]
     assert (codes[2, 2], *codes[3], *codes[4]) == (-1.0,) * 7
+
+
+@settings(max_examples=25, deadline=None)
+@given(histories(), st.lists(st.integers(0, 14), max_size=4))
+def test_a_walk_in_parts_gives_the_rows_of_a_replay_in_the_order_of_ends(tasks, cuts):
+    table = frame("task", tasks).sort("submitted_s", maintain_order=True)
+    whole, walked = History(), History()
+    expected = whole.replay(table)
+    edges = sorted({0, table.height, *(min(cut, table.height) for cut in cuts)})
+    parts = [table[a:b] for a, b in itertools.pairwise(edges)]
+    found = list(walked.walk(parts))
+    kinds, rows, _ = _events(History()._encoded(table), looks=False)
+    ended = rows[kinds == 3]
+    np.testing.assert_array_equal(
+        np.concatenate([x.values for x, _ in found]), expected.values[ended]
+    )
+    assert [i for _, part in found for i in part["id"].to_list()] == table[ended]["id"].to_list()
+    assert walked._open.keys() == whole._open.keys()
+    for name in ("_slots", "_table", "_tickets", "_counters"):
+        np.testing.assert_array_equal(getattr(walked, name), getattr(whole, name))

@@ -15,6 +15,7 @@ from headway.cli import (
     judging,
     learning,
     responding,
+    retraining,
     rolling,
     serving,
     versions,
@@ -63,6 +64,7 @@ train.callback()(lambda: None)
 train.command("scheduler")(learning.train_scheduler)
 train.command("elastic")(growing.train_elastic)
 app.add_typer(train, name="train")
+app.command()(retraining.retrain)
 rollout = typer.Typer(no_args_is_help=True, help="Split traffic between two versions, by proof.")
 for verb in (
     rolling.start, rolling.status, rolling.promote, rolling.pause, rolling.resume, rolling.rollback,

@@ -10,6 +10,7 @@ exactly t is known at t.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -41,9 +42,10 @@ from headway.features.running import (
     ticket_width,
 )  # fmt: skip
 from headway.protocols import Features
+from headway.tables import frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -179,6 +181,37 @@ class History:
         if at == "start":
             moments = np.fmax(moments, raw[:, _TIMES + 1])
         return Features(NAMES, values, WORDS, moments, VERSION)
+
+    def walk(self, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[Features, pl.DataFrame]]:
+        """The features of a history too large to hold, task by task as they end.
+
+        frames: the parts of a table in order of submission, cut anywhere. Gives tasks in order of
+        their ends: features as of their submissions and their rows, the same as of `replay`. Only
+        tasks that have not ended are held.
+        """
+        pool, held = frame("task"), np.empty((0, len(NAMES)))
+        raw, tickets, before_s = np.empty((0, WIDTH)), np.empty(0, np.int64), -np.inf
+        for part in itertools.chain(frames, [frame("task")]):
+            pool = pl.concat([pool, part]) if part.height else pool
+            raw = np.concatenate([raw, self._encoded(part)])
+            tickets = np.concatenate([tickets, np.full(part.height, -1)])
+            now_s = float(part["submitted_s"][-1]) if part.height else np.inf
+            kinds, rows, at_s = _events(raw, looks=False)
+            due = (at_s <= now_s) & ((rows >= len(held)) | (at_s > before_s))
+            events = kinds[due], rows[due], at_s[due]
+            values = self._advance(events, raw, tickets)
+            values[: len(held)] = held
+            ended = events[1][events[0] == END]
+            moments = raw[ended, _TIMES].copy()
+            yield Features(NAMES, values[ended], WORDS, moments, VERSION), pool[ended]
+            is_held = np.isfinite(raw[:, _TIMES + 2]) | (raw[:, _TIMES + 1] > now_s)
+            for row in np.flatnonzero(~is_held):  # it runs for ever, as far as is known
+                self._open[pool.select("cluster", "id", "attempt").row(int(row))] = int(
+                    tickets[row]
+                )
+            is_held[ended] = False
+            raw, tickets, held = raw[is_held], tickets[is_held], values[is_held]
+            pool, before_s = pool.filter(is_held), now_s
 
     def save(self) -> dict[str, bytes]:
         """The whole state as bytes by file name."""

@@ -149,3 +149,10 @@ def _monthly_error(
     return {
         int(m): float(np.abs(y - value)[ok & (month == m)].mean()) for m in np.unique(month[ok])
     }
+
+
+def taught_on(tasks: pl.DataFrame) -> dict[str, float]:
+    """What a training on a table knows: how many outcomes, and the last end."""
+    ended = tasks["ended_s"].drop_nulls()
+    newest_s = float(ended.max()) if len(ended) else 0.0  # type: ignore[arg-type]
+    return {"outcomes": float(len(ended)), "newest_s": newest_s}
