@@ -32,7 +32,7 @@ def answer(
     refused: the reason (of all or of each) where nothing is believed and logs are NaN; cap: the
     column of the limit that no answer exceeds by more than 1 % and a minute.
     """
-    quantiles, value = _quantiles(logs, levels, x.values, x.names.index(cap) if cap else -1)
+    quantiles, value = quantiles_of(logs, levels, x.values, x.names.index(cap) if cap else -1)
     return Estimate(
         value=value,
         levels=levels,
@@ -56,7 +56,7 @@ def _alone(text: str) -> NDArray[np.str_]:
 
 
 @njit(cache=True)
-def _quantiles(logs: Floats, levels: Floats, values: Floats, cap: int) -> tuple[Floats, Floats]:
+def quantiles_of(logs: Floats, levels: Floats, values: Floats, cap: int) -> tuple[Floats, Floats]:
     """Logs (n, q) of rows of features as quantiles, in order and below column `cap` (-1 = none).
 
     With them the one in the middle, (n,).

@@ -85,8 +85,13 @@ class Boosted:
             logs = np.full((len(x), len(self.levels)), np.nan)
         else:
             logs = _logs(self._forest, x.values, *self._window.places(x))
-        made_by, refused = f"boosted-{self._window.fits}", self._window.refusal()
-        return answer(x, logs, self.levels, made_by=made_by, refused=refused, cap=self._cap)
+        refused = self._window.refusal()
+        return answer(x, logs, self.levels, made_by=self.signature, refused=refused, cap=self._cap)
+
+    @property
+    def signature(self) -> str:
+        """Who answers now."""
+        return f"boosted-{self._window.fits}"
 
     def learn(self, x: Features, y: Floats, censored: NDArray[np.bool_]) -> None:
         """Keep outcomes and refit where the schedule says so."""
@@ -168,12 +173,12 @@ class Boosted:
 
 def _logs(forest: Forest, values: Floats, places: NDArray[np.uint32], anchored: Floats) -> Floats:
     """The levels of the log target (n, q) of rows whose columns are in these places."""
-    logs: Floats = _means(forest.predict(values, places), anchored)
+    logs: Floats = means_of(forest.predict(values, places), anchored)
     return logs
 
 
 @njit(cache=True)
-def _means(answers: Floats, anchored: Floats) -> Floats:
+def means_of(answers: Floats, anchored: Floats) -> Floats:
     """The mean of each two models (n, 2 q), of the target and of its ratio to the anchor (n,)."""
     means = np.empty((len(answers), answers.shape[1] // 2))
     for i in range(len(answers)):

@@ -267,20 +267,25 @@ class Conformal:
             self._plain, self._with_believed = x.names[:-q], x.names
         return Features(self._plain, x.values[:, :-q], x.keys, x.at_s, x.version), x.values[:, -q:]
 
+    def places_in(self, names: tuple[str, ...]) -> Integers:
+        """Where the columns that calibration looks at are among names, -1 = none."""
+        if self._names is not names:
+            wanted = (self._cap, *WHERE[1:])
+            self._places = np.array([names.index(w) if w in names else -1 for w in wanted])
+            self._names = names
+        return self._places
+
     def _serve(
         self, x: Features, kinds: Integers, rows: Integers, y: Floats, base: Estimate,
         believed: Floats,
     ) -> Estimate:  # fmt: skip
         """Events on rows of x: what the wrapped predictor says now and what was said before."""
-        if self._names is not x.names:
-            wanted = (self._cap, *WHERE[1:])
-            self._places = np.array([x.names.index(w) if w in x.names else -1 for w in wanted])
-            self._names = x.names
         out, q = np.empty((len(x), len(self.levels))), len(self._nodes)
         follow(
-            kinds, rows, y, x.values, self._places, base.quantiles, believed[:, :q], self._nodes,
-            self._log_middles, self.levels, self._normal, self._window, self._sorted, self._n,
-            self._now, self._corrections, self._offsets, self._counts, self._step, self._largest,
+            kinds, rows, y, x.values, self.places_in(x.names), base.quantiles, believed[:, :q],
+            self._nodes, self._log_middles, self.levels, self._normal, self._window, self._sorted,
+            self._n, self._now, self._corrections, self._offsets, self._counts, self._step,
+            self._largest,
             believed[:, q:], out,
         )  # fmt: skip
         return Estimate(

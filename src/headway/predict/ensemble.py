@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 """Levels that are served."""
 
-_PRIOR: Final = np.array([1.0, 50.0, 50.0, 50.0, 50.0])  # outcomes that the wider context is worth
-_KEEP: Final = np.array([0.999, 0.99, 0.96, 0.94, 0.92])  # weight of an outcome after the next one
-_LOSSES: Final = np.array([[0.5, 1.5], [1.0, 1.0]])  # of a runtime, of a memory: see `mixture`
+PRIOR: Final = np.array([1.0, 50.0, 50.0, 50.0, 50.0])  # outcomes that the wider context is worth
+KEEP: Final = np.array([0.999, 0.99, 0.96, 0.94, 0.92])  # weight of an outcome after the next one
+LOSSES: Final = np.array([[0.5, 1.5], [1.0, 1.0]])  # of a runtime, of a memory: see `mixture`
 _NEVER: Final = 2**62  # without members nothing is refitted
-_REFUSALS: Final = np.array(["", "neither history nor a request to go by"])
+REFUSAL: Final = "neither history nor a request to go by"
+_REFUSALS: Final = np.array(["", REFUSAL])
 
 
 class Ensemble:
@@ -136,7 +137,7 @@ class Ensemble:
         leader = np.empty(n, dtype=np.int64)
         alone = follow(
             kinds, rows, y, censored, guesses, self._owners, self._past.ways, lasting, slots,
-            self._sums, self._totals, _PRIOR, _KEEP, _LOSSES[int(self._is_memory)], self._mean,
+            self._sums, self._totals, PRIOR, KEEP, LOSSES[int(self._is_memory)], self._mean,
             self.levels, value, served, learned, leader,
         )  # fmt: skip
         signs: list[Any] = [repeated("history-1", n), *(a.made_by for a in answers), ""]

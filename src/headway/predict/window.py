@@ -111,9 +111,14 @@ class Window:
 
     def places(self, x: Features) -> tuple[NDArray[np.uint32], Floats]:
         """As `rows`, but where the chosen columns (d,) are in x.values instead of a copy."""
+        places, anchors = self.found(x)
+        return places, first_known(x.values, anchors, self.usual)
+
+    def found(self, x: Features) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Where the chosen columns and the anchors are in x.values; ConfigError if defined anew."""
         self._check(x)
         self._find(x.names)
-        return self._places, _first_known(x.values, self._anchor_places, self.usual)
+        return self._places, self._anchor_places
 
     def refusal(self) -> str:
         """Why nothing can be answered; '' = there was a fit."""
@@ -190,7 +195,7 @@ class Window:
     def _nearest(self, x: Features) -> Floats:
         """The log of the target in the nearest history, (n,); NaN = there is none."""
         self._find(x.names)
-        return _first_known(x.values, self._anchor_places, np.nan)
+        return first_known(x.values, self._anchor_places, np.nan)
 
     def _find(self, names: tuple[str, ...]) -> None:
         """Look up where the columns are, once for features of the same names."""
@@ -217,7 +222,7 @@ def next_fit(learned: int, grown: int, every: int, whole: int) -> int:
 
 
 @njit(cache=True)
-def _first_known(values: Floats, places: NDArray[np.uint32], otherwise: float) -> Floats:
+def first_known(values: Floats, places: NDArray[np.uint32], otherwise: float) -> Floats:
     """The first number in some columns of each row of values (n, d), (n,)."""
     found = np.full(len(values), otherwise)
     for i in range(len(values)):

@@ -9,10 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import numpy as np
+
 from headway.errors import ConfigError, StoreError
 from headway.features import History
 from headway.features.history import VERSION
 from headway.predict import load
+from headway.predict.one_row import tell
 from headway.predict.sizing import RightSizer
 from headway.serve.learned import Taught
 from headway.store.generations import settle
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headway.predict.conformal import Conformal
+    from headway.predict.one_row import Told
     from headway.predict.risk import Risk
     from headway.protocols import Features
     from headway.records import Estimate, Task
@@ -251,29 +255,26 @@ def _asked(models: Models, x: Features) -> _Parts:
     """What the models say of a task that was described."""
     runtime = _unsaid("there is no model of runtimes")
     if models.runtime is not None:
-        runtime = _said(models.runtime.predict(x))
+        runtime = _said(models.runtime, tell(models.runtime, x))
     if models.memory is None or models.sizer is None:
         reason = "there is no model of memory"
         return _Parts(runtime, _unsaid(reason), None, "", reason)
-    memory = models.memory.predict(x)
-    sizes = models.sizer.size(x, memory.value[:, None])
+    memory = tell(models.memory, x)
+    peak = _said(models.memory, memory)
+    sizes = models.sizer.size(x, np.array([[memory.value]]))
     given, made_by = float(sizes.first[0]), str(sizes.made_by[0])
     if math.isnan(given):
         reason = "nothing like it has ended and no memory was asked for"
-        return _Parts(runtime, _said(memory), None, "", reason)
-    return _Parts(runtime, _said(memory), math.ceil(given), made_by, "")
+        return _Parts(runtime, peak, None, "", reason)
+    return _Parts(runtime, peak, math.ceil(given), made_by, "")
 
 
-def _said(estimate: Estimate) -> Said:
-    """The first row of an estimate as plain numbers."""
-    refused = str(estimate.refused[0])
+def _said(predictor: Conformal | Risk, told: Told) -> Said:
+    """What was told of a task, with the levels that its quantiles are at."""
     return Said(
-        value=None if refused else float(estimate.value[0]),
-        levels=tuple(estimate.levels.tolist()),
-        quantiles=() if refused else tuple(estimate.quantiles[0].tolist()),
-        made_by=str(estimate.made_by[0]),
-        refused=refused,
-    )
+        value=None if told.refused else told.value, levels=_in_numbers(predictor.levels.tobytes()),
+        quantiles=told.quantiles, made_by=told.made_by, refused=told.refused,
+    )  # fmt: skip
 
 
 def _unsaid(reason: str) -> Said:
@@ -298,6 +299,12 @@ def _answer(
         decision_id=decision_id,
         learned=models.taught.number,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _in_numbers(levels: bytes) -> tuple[float, ...]:
+    """Levels (q,) as plain numbers."""
+    return tuple(np.frombuffer(levels).tolist())
 
 
 @lru_cache(maxsize=8)
