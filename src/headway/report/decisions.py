@@ -52,6 +52,11 @@ def status_screen(document: dict[str, Any]) -> Group:
         version = f"{row['version']} of {row['versions']}"
         table.add_row(row["model"], version, f"{row['age_s'] / 86400.0:.1f} days")
     parts: list[Any] = [table, Text(line)]
+    for row in counts["by_version"]:
+        if row["adoption"] is not None or row["ratings"]:
+            adoption, satisfaction = _opinions(row)
+            said = f"followed {adoption}, rated {satisfaction} ({row['ratings']} ratings)"
+            parts.append(Text(f"{row['version'] or 'no models'}: {said}"))
     if not document["is_one_training"]:
         parts.append(Text("These models are of several trainings; not all of them are used."))
     return Group(*parts)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from headway.errors import StoreError
 from headway.serve.decisions import FOLDER as DECISIONS
 from headway.serve.learned import FOLDER, entry_of, teach
+from headway.serve.opinions import Opinions
 from headway.serve.tally import EXPIRES_S
 from headway.store.journal import HEAD, Journal, records_of
 
@@ -46,20 +47,23 @@ class Learner:
         self._early: dict[str, Mapping[str, Any]] = {}
         self._ends: dict[Path, int] = {}
         self.counts: Counter[str] = Counter()
+        self._opinions = Opinions()
 
     def step(self, now_s: float) -> bool:
         """Take in what came, teach what is due; whether all is done."""
         if self._journal is None:
             self._take_over()
-        is_read = True
-        if self._journal is not None:
-            entries, is_read = self._judged(now_s)
-            if entries:
+        entries, is_read = self._judged(now_s)
+        if entries and self._journal is not None:
+            try:
                 self._journal.append([json.dumps(entry).encode() for entry in entries])
-                for entry in entries:
-                    self._count(entry)
+            except StoreError:
+                self.close()  # what was not kept is found again by whoever takes over
+                raise
+            for entry in entries:
+                self._count(entry)
         is_taught = all([self._teach(models) for models in self._client.live_models()])
-        self._client.learning = self._gauges()
+        self._client.learning = self._gauges() | self._opinions.gauges()
         return is_read and is_taught
 
     def close(self) -> None:
@@ -95,8 +99,14 @@ class Learner:
         until = time.perf_counter() + READ_S
         entries: list[dict[str, Any]] = []
         for record in read_on(self._source, self._ends, within_s=EXPIRES_S):
-            entry = self._joined(json.loads(record), now_s)
-            if entry is not None:
+            try:
+                said = json.loads(record)
+                self._opinions.take(said)
+                entry = self._joined(said, now_s)
+            except (KeyError, TypeError, ValueError) as error:
+                log.warning("a record of the log teaches nothing: %r", error)
+                continue
+            if entry is not None and self._journal is not None:
                 self._done.add(entry["decision_id"])
                 entries.append(entry | {"number": self._number + len(entries) + 1})
             if time.perf_counter() > until:

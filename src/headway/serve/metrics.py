@@ -37,6 +37,10 @@ class Metrics:
             lines.append(f'headway_request_seconds_bucket{{le="{bound}"}} {reached}')
         lines.append(f"headway_request_seconds_sum {self._seconds:.6f}")
         lines.append(f"headway_request_seconds_count {reached}")
+        typed = ""
         for name, value in gauges.items():
-            lines += [f"# TYPE headway_{name} gauge", f"headway_{name} {value:g}"]
+            bare = name.partition("{")[0]  # gauges of one name with several labels stand together
+            lines += [] if bare == typed else [f"# TYPE headway_{bare} gauge"]
+            lines.append(f"headway_{name} {value!r}".removesuffix(".0"))
+            typed = bare
         return "\n".join(lines) + "\n"

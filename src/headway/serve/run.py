@@ -116,8 +116,10 @@ async def _learn(learner: Learner) -> None:
         await asyncio.sleep(LEARN_S if is_done else BEHIND_S)
         try:
             is_done = await asyncio.to_thread(learner.step, time.time())
-        except HeadwayError as error:
+        except (HeadwayError, OSError) as error:
             log.warning("outcomes teach nothing now: %s", error)
+        except Exception:  # of ours: what comes later should teach still
+            log.exception("outcomes taught nothing")
 
 
 async def _watch(watch: Watch) -> None:

@@ -32,7 +32,7 @@ def status_of(home: Path, now_s: float) -> dict[str, Any]:
                 "created_s": current.meta.created_s, "age_s": now_s - current.meta.created_s,
                 "metrics": dict(current.meta.metrics),
             })  # fmt: skip
-    counts = {key: value for key, value in counted.items() if key not in ("by_version", "home")}
+    counts = {key: value for key, value in counted.items() if key != "home"}
     is_together = len({model["created_s"] for model in models}) <= 1
     return {
         "models": models, "is_one_training": is_together, "decisions": counts, "home": str(home),

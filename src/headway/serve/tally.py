@@ -64,22 +64,35 @@ def _take(life: _Life, record: Mapping[str, Any]) -> None:
         if life.outcome is None or record["at_s"] >= life.outcome["at_s"]:
             life.outcome = record
     else:
-        before = life.said.get(record["user"])
-        if before is None or record["at_s"] >= before["at_s"]:
-            life.said[record["user"]] = record
+        heed(life.said, record)
+
+
+def heed(said: dict[str, Mapping[str, Any]], record: Mapping[str, Any]) -> None:
+    """Keep feedback on a decision; of what one person said of it the latest counts."""
+    before = said.get(record["user"])
+    if before is None or record["at_s"] >= before["at_s"]:
+        said[record["user"]] = record
+
+
+def opinions(said_of: Iterable[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Adoption, satisfaction and the number of ratings, of feedback by user on some decisions."""
+    ratings: list[int] = []
+    followed: list[bool] = []
+    for said in said_of:
+        ratings += [one["rating"] for one in said.values() if one["rating"] is not None]
+        known = [one["is_followed"] for one in said.values() if one["is_followed"] is not None]
+        followed += [any(known)] if known else []
+    return {
+        "adoption": sum(followed) / len(followed) if followed else None,
+        "satisfaction": sum(ratings) / len(ratings) if ratings else None,
+        "ratings": len(ratings),
+    }
 
 
 def _counted(lives: list[_Life], now_s: float, expires_s: float) -> dict[str, Any]:
     joined = [life for life in lives if life.outcome is not None]
     left = [life for life in lives if life.outcome is None]
     expired = sum(now_s - (life.at_s or 0.0) > expires_s for life in left)
-    said = [one for life in lives for one in life.said.values()]
-    ratings = [one["rating"] for one in said if one["rating"] is not None]
-    followed = [
-        any(known) for life in lives
-        if (known := [one["is_followed"] for one in life.said.values()
-                      if one["is_followed"] is not None])
-    ]  # fmt: skip
     latencies = sorted(life.latency_s for life in lives)
     return {
         "decisions": len(lives),
@@ -88,9 +101,7 @@ def _counted(lives: list[_Life], now_s: float, expires_s: float) -> dict[str, An
         "expired": expired,
         "refused": sum(bool(life.refused) for life in lives),
         "out_of_memory": sum(x.outcome["state"] == "out_of_memory" for x in joined if x.outcome),
-        "adoption": sum(followed) / len(followed) if followed else None,
-        "satisfaction": sum(ratings) / len(ratings) if ratings else None,
-        "ratings": len(ratings),
+        **opinions(life.said for life in lives),
         "latency_p50_s": latencies[len(latencies) // 2] if latencies else None,
         "latency_p99_s": latencies[(99 * len(latencies)) // 100] if latencies else None,
     }
