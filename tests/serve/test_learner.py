@@ -255,6 +255,49 @@ def flood(tmp_path, many):
         assert stopped(server) == 0
 
 
+def test_a_server_that_is_killed_knows_what_it_had_learned_when_it_is_back(tmp_path):
+    home, _, _ = make_home(tmp_path, created_s=time.time() - 60.0)
+    server, port = started(home)
+    try:
+        untaught = sizes_over_http(port)
+        sent = [
+            {"decision_id": size_over_http(port, user="2", id=str(k))["decision_id"],
+             "state": "completed", "runtime_s": 50.0, "memory_peak_bytes": 150_000_000 + k}
+            for k in range(40)
+        ]  # fmt: skip
+        ask(port, "/v1/outcomes", {"outcomes": sent})
+        await_learned(port, 40)
+        taught = sizes_over_http(port)
+        assert taught[2][0] > untaught[2][0]
+        late = size_over_http(port, user="3", id="late")
+        given = late["allocate"]["memory_bytes"]
+        body = {"decision_id": late["decision_id"], "state": "out_of_memory"}
+        body |= {"memory_peak_bytes": given}
+        ask(port, "/v1/outcomes", {"outcomes": [body]})  # on the disk, perhaps not yet learned
+        server.kill()
+        server.communicate()
+        server, port = started(home)
+        await_learned(port, 41)
+        again = sizes_over_http(port)
+        assert [again[u] for u in (0, 1, 2, 4)] == [taught[u] for u in (0, 1, 2, 4)]
+        retry = size_over_http(port, user="3", id="late", attempt=2)
+        assert retry["allocate"]["memory_bytes"] >= min(2 * given, HAS["memory_requested_bytes"])
+    finally:
+        assert stopped(server) == 0
+
+
+def size_over_http(port, **fields):
+    return ask(port, "/v1/size", {"task": {"cpus_requested": 4} | HAS | fields})[2]
+
+
+def await_learned(port, many):
+    found, until = {}, time.monotonic() + 60.0
+    while not has_learned(found, many):
+        assert time.monotonic() < until, found
+        time.sleep(0.1)
+        found = learning_of(ask(port, "/metrics")[2])
+
+
 def flooding(k):
     known = {"user": "1", "id": str(k), "name": f"n{k % 7}", "submitted_s": time.time()}
     return a_task(**known | HAS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +38,7 @@ ASKED: Final = (
     "memory_requested_bytes", "input_bytes",
 )  # fmt: skip
 """Of a task: what is known before it runs."""
+_asked = attrgetter(*ASKED)
 
 
 @dataclass(slots=True)
@@ -50,7 +52,10 @@ class Taught:
 
 def asked_of(task: Task) -> dict[str, Any]:
     """A task as it was asked about, for the log; what is not known is left out."""
-    return {name: value for name in ASKED if (value := getattr(task, name)) not in (None, ())}
+    return {
+        name: value for name, value in zip(ASKED, _asked(task), strict=True)
+        if value is not None and value != ()
+    }  # fmt: skip
 
 
 def task_of(said: Mapping[str, Any], **ran: Any) -> Task:

@@ -118,10 +118,11 @@ class Learner:
         id_ = record["decision_id"]
         if record["kind"] == "outcome":
             self._client.retries.take(record)
+        elif record["kind"] == "decision" and "task" in record:
+            self._client.retries.note(record)
         if id_ in self._done:
             return None
         if record["kind"] == "decision" and "task" in record:
-            self._client.retries.note(record)
             if id_ in self._early:
                 return entry_of(record, self._early.pop(id_), now_s)
             _keep(self._open, id_, {**record, "features": ""})

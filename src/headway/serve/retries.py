@@ -38,10 +38,12 @@ class Retries:
             return answer
         with self._guard:
             failed = self._failed.get((task.cluster, task.id, task.user or ""), 0.0)
-        if not failed or (answer.memory_bytes or 0) > failed:
+        if not failed:
             return answer
         asked = task.memory_requested_bytes
         more = math.ceil(next_bytes(failed, 0.0, math.nan if asked is None else float(asked)))
+        if (answer.memory_bytes or 0) >= more:
+            return answer
         return replace(
             answer, memory_bytes=more, made_by=f"{answer.made_by}, after out of memory".lstrip(", ")
         )
