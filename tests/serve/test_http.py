@@ -117,7 +117,7 @@ def test_outcomes_and_feedback_are_kept(port, home):
         ("/v1/size", b'{"task": {"inputs": {"a": ' + b'{"a":' * 100_000, 400),
         ("/v1/feedback", {"decision_id": "a", "user": "ann", "rating": 6}, 400),
         ("/v1/outcomes", {"outcomes": [{"decision_id": "a", "state": "running"}]}, 400),
-        ("/v2/nothing", {}, 404),
+        ("/v3/nothing", {}, 404),
     ],
 )
 def test_a_malformed_request_is_refused_with_a_sentence(port, path, body, status):

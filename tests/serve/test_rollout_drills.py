@@ -204,12 +204,12 @@ def test_webhooks_and_metric_providers_read_the_verdict(home, port):
     assert ask(port, "/v1/rollouts/r000001/verdict", phase)[0] == 409  # a webhook halts by it
     assert [r["rollout_id"] for r in ask(port, "/v1/rollouts")[2]["rollouts"]] == ["r000001"]
     for path, body in {
-        "/v1/rollouts/r000009": None,
         "/v1/rollouts/r000001/promote": {},
         "/v1/rollouts/r000001/explode": {},
         "/v1/rollouts": {"shares": [0.5, 0.1]},
     }.items():
         assert ask(port, path, body)[0] == 400
+    assert ask(port, "/v1/rollouts/r000009")[0] == 404
     assert ask(port, "/v1/rollouts", {"metric": "beauty"})[0] == 400
 
 

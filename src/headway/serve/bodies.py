@@ -66,7 +66,7 @@ class OrderBody(Struct, forbid_unknown_fields=True):
     """POST /v1/order"""
 
     tasks: Annotated[list[TaskBody], Meta(max_length=10_000)]
-    rule: Word = "areaxt"
+    rule: Literal["areaxt", "saf", "sjf", "fcfs"] = "areaxt"
 
 
 class OutcomeBody(Struct, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from headway.serve.metrics import Metrics
 from headway.serve.observing import BODIES as OBSERVED
 from headway.serve.open_inference import OpenInference
 from headway.serve.refused import Refused
-from headway.serve.rollout_routes import ROOT, scope_of
+from headway.serve.rollout_routes import ROOT, methods_of, scope_of
 from headway.serve.tokens import refusal
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _SCOPES: Final = {
     "/v1/feedback": "observe", "/v1/events": "observe", "/v1/samples": "observe",
     "/v1/place": "decide", "/metrics": "operate",
 }  # fmt: skip
-_OPEN: Final = ("/live", "/ready")
+_OPEN: Final = ("/live", "/ready", "/openapi.json")
 _HEALTH_V2: Final = {"/v2/health/live": "/live", "/v2/health/ready": "/ready"}
 T = TypeVar("T")
 
@@ -82,6 +82,8 @@ class Server:
                 headers.append(("retry-after", "1"))
             if status == 401:
                 headers.append(("www-authenticate", "Bearer"))
+            if refused.allow:
+                headers.append(("allow", refused.allow))
         except Exception:  # of ours: the connection must not be left without an answer
             log.exception("%s %r failed", scope.method, scope.path)
             status, body = 500, _ENCODE({"error": "this is a fault of the server; see its log"})
@@ -92,8 +94,8 @@ class Server:
         self, scope: Any, protocol: Any, headers: list[tuple[str, str]]
     ) -> tuple[int, bytes]:
         path = scope.path
-        if path in _OPEN:
-            return self._health(path)
+        if path in _OPEN or path in _HEALTH_V2:
+            return self._said_to_all(path, scope.method)
         if path == ROOT or path.startswith(f"{ROOT}/"):
             return await self._rollouts(scope, protocol)
         if path == open_inference.ROOT or path.startswith(f"{open_inference.ROOT}/"):
@@ -102,9 +104,7 @@ class Server:
             known = ", ".join((*_SCOPES, *_OPEN))
             raise Refused(404, f"there is no {path}; there are {known}")
         self._check_token(scope, _SCOPES[path])
-        wanted = "GET" if path == "/metrics" else "POST"
-        if scope.method != wanted:
-            raise Refused(405, f"{path} takes {wanted}, got {scope.method}")
+        _check_method(path, scope.method, "GET" if path == "/metrics" else "POST")
         if path == "/metrics":
             headers[0] = ("content-type", "text/plain; version=0.0.4")
             return 200, self._metrics.text(self._gauges()).encode()
@@ -142,14 +142,11 @@ class Server:
     ) -> tuple[int, bytes]:
         """A request of the Open Inference Protocol."""
         path, method = scope.path, scope.method
-        if path in _HEALTH_V2:
-            return self._health(_HEALTH_V2[path])
         self._check_token(scope, "decide")
+        _check_method(path, method, open_inference.methods_of(path))
         if method == "GET":
             status, said = self._inference.looked(path)
             return status, _ENCODE(said)
-        if method != "POST":
-            raise Refused(405, f"{path} takes GET or POST, got {method}")
         header = scope.headers.get(open_inference.HEADER) or ""
         key = scope.headers.get("idempotency-key") or ""
         body, length = await self._admitted(
@@ -178,8 +175,7 @@ class Server:
         """What is asked and decided of rollouts, beside the answers."""
         path, method = scope.path, scope.method
         self._check_token(scope, scope_of(path, method))
-        if method not in ("GET", "POST"):
-            raise Refused(405, f"{path} takes GET or POST, got {method}")
+        _check_method(path, method, methods_of(path))
         body = await self._arriving.body(scope, protocol) if method == "POST" else b""
         try:
             status, said = await asyncio.to_thread(
@@ -191,8 +187,14 @@ class Server:
             raise Refused(503, str(error)) from error
         return status, _ENCODE(said)
 
-    def _health(self, path: str) -> tuple[int, bytes]:
+    def _said_to_all(self, path: str, method: str) -> tuple[int, bytes]:
         """/live: the process answers. /ready: it should be asked; also without models."""
+        _check_method(path, method, "GET, HEAD")
+        if path == "/openapi.json":
+            from headway.serve.openapi import openapi
+
+            return 200, _ENCODE(openapi(is_guarded=self.tokens is not None))
+        path = _HEALTH_V2.get(path, path)
         if path == "/ready" and self.is_draining:
             return 503, _ENCODE({"ready": False, "version": self._client.version})
         return 200, _ENCODE({path[1:]: True, "version": self._client.version})
@@ -201,6 +203,12 @@ class Server:
         created_s = self._client.created_s
         gauges = {"requests_under_way": float(self.under_way)} | self._client.learning
         return gauges | ({"models_age_seconds": time.time() - created_s} if created_s else {})
+
+
+def _check_method(path: str, method: str, allow: str) -> None:
+    """Refuse a method that a route does not take."""
+    if method not in allow.split(", "):
+        raise Refused(405, f"{path} takes {allow}, got {method}", allow=allow)
 
 
 def _route_of(path: str) -> str:

@@ -61,7 +61,7 @@ class OpenInference:
             is_ready = bool(version)
             return (200 if is_ready else 503), {"name": name, "ready": is_ready}
         if verb:
-            raise Refused(405, f"{path} takes POST, got GET")
+            raise Refused(404, f"there is no {path}")
         return 200, {
             "name": name, "versions": [version] if version else [], "platform": "headway",
             "inputs": [
@@ -84,7 +84,7 @@ class OpenInference:
         """
         name, version, verb = self._found(path)
         if verb != "infer":
-            raise Refused(405, f"{path} takes GET, got POST")
+            raise Refused(404, f"there is no {path}")
         if header and not (header.isdigit() and int(header) <= len(body)):
             raise Refused(400, f"{HEADER} must be at most {len(body)}, got {header!r}")
         try:
@@ -135,6 +135,11 @@ class OpenInference:
             "runtime_s": _numbers([answer.runtime_s.value for answer in answers]),
             **{name: np.array([getattr(a, name) for a in answers], dtype=str) for name in words},
         }
+
+
+def methods_of(path: str) -> str:
+    """The method that a route takes."""
+    return "POST" if path.endswith("/infer") else "GET"
 
 
 def tasks_of(columns: dict[str, Column], most: int) -> list[Task]:

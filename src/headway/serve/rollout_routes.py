@@ -12,7 +12,7 @@ from headway.errors import ConfigError
 from headway.rollout import Plan
 from headway.serve.evidence import Evidence
 from headway.serve.judging import documents, metrics_of, step
-from headway.serve.rollouts import VERBS, decide, find, start
+from headway.serve.rollouts import VERBS, decide, find, read_rollouts, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +91,14 @@ def scope_of(path: str, method: str) -> str:
     return "observe" if is_look else "operate"
 
 
+def methods_of(path: str) -> str:
+    """The methods that a route takes."""
+    parts = [part for part in path.removeprefix(ROOT).split("/") if part]
+    if len(parts) > 1:
+        return "GET, POST" if parts[1] == "verdict" else "POST"
+    return "GET" if parts else "GET, POST"
+
+
 def answered(
     home: Path, evidence: Evidence, method: str, path: str, body: bytes, now_s: float
 ) -> tuple[int, dict[str, Any]]:
@@ -106,6 +114,8 @@ def answered(
         begun = start(home, asked.challenger, champion=asked.champion, plan=asked.plan(),
                       by=asked.by or "http", now_s=now_s)  # fmt: skip
         return 200, _one(home, evidence, begun, now_s)
+    if parts[0] not in {rollout.rollout_id for rollout in read_rollouts(home)}:
+        return 404, {"error": f"there is no rollout {parts[0]!r}"}
     rollout = find(home, parts[0])
     verb = parts[1] if len(parts) > 1 else ""
     if verb not in ("", "verdict", *VERBS) or len(parts) > 2:
