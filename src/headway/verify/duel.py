@@ -160,9 +160,17 @@ def _why(found: dict[str, Any], better: list[str], worse: list[str]) -> str:
     """The verdict in words."""
     if not found:
         return "neither runtimes nor memory of these tasks can be judged"
-    said = [f"{name} by {found[name]['gain']:.1%}" for name in (worse or better)]
+    said = [_by(name, found[name]) for name in (worse or better)]
     if worse:
         return f"the challenger is worse: {', '.join(said)}"
     if not better:
         return "no difference is sure"
     return f"the challenger is better: {', '.join(said)}"
+
+
+def _by(name: str, row: dict[str, Any]) -> str:
+    """By how much one target differs, or that too few first attempts would be enough."""
+    if row["is_worse"] and row["gain_high"] >= 0.0:
+        covers = f"{row['challenger_coverage']:.1%} of first attempts would be enough"
+        return f"{name}, {covers}, now {row['champion_coverage']:.1%}"
+    return f"{name} by {abs(row['gain']):.1%}"
