@@ -17,6 +17,7 @@ from headway.features.history import VERSION
 from headway.predict import load
 from headway.predict.one_row import tell
 from headway.predict.sizing import RightSizer
+from headway.predict.sizing.one_row import give
 from headway.serve.learned import Taught
 from headway.store.generations import settle
 from headway.store.models import ModelStore
@@ -148,9 +149,11 @@ class Advisor:
         if reason or models.history is None:
             unknown = _unsaid(reason)
             said = _Parts(unknown, unknown, None, "", reason)
-            return _answer(task, at_s, said, age_s, models, None, decision_id)
+            return _answer(task, at_s, said, age_s, models, decision_id)
         x = models.history.look(task, at_s)
-        return _answer(task, at_s, _asked(models, x), age_s, models, x, decision_id)
+        features = tuple(x.values[0].tolist())
+        said = _asked(models, x, features)
+        return _answer(task, at_s, said, age_s, models, decision_id, x, features)
 
     def estimate_runtimes(self, tasks: Sequence[Task], at_s: float) -> list[float | None]:
         """Seconds that each task is believed to run, as of a moment; None = nothing is believed."""
@@ -251,8 +254,8 @@ class _Parts(NamedTuple):
     refused: str
 
 
-def _asked(models: Models, x: Features) -> _Parts:
-    """What the models say of a task that was described."""
+def _asked(models: Models, x: Features, features: tuple[float, ...]) -> _Parts:
+    """What the models say of a task that was described; features: the numbers in x."""
     runtime = _unsaid("there is no model of runtimes")
     if models.runtime is not None:
         runtime = _said(models.runtime, tell(models.runtime, x))
@@ -261,8 +264,7 @@ def _asked(models: Models, x: Features) -> _Parts:
         return _Parts(runtime, _unsaid(reason), None, "", reason)
     memory = tell(models.memory, x)
     peak = _said(models.memory, memory)
-    sizes = models.sizer.size(x, np.array([[memory.value]]))
-    given, made_by = float(sizes.first[0]), str(sizes.made_by[0])
+    given, made_by = give(models.sizer, x.names, features, memory.value)
     if math.isnan(given):
         reason = "nothing like it has ended and no memory was asked for"
         return _Parts(runtime, peak, None, "", reason)
@@ -282,8 +284,8 @@ def _unsaid(reason: str) -> Said:
 
 
 def _answer(
-    task: Task, at_s: float, said: _Parts, age_s: float, models: Models, x: Features | None,
-    decision_id: str,
+    task: Task, at_s: float, said: _Parts, age_s: float, models: Models, decision_id: str,
+    x: Features | None = None, features: tuple[float, ...] = (),
 ) -> Answer:  # fmt: skip
     """An answer; without bytes that a model gave, what the task asked for, and signed so."""
     given, made_by, asked = said.memory_bytes, said.made_by, task.memory_requested_bytes
@@ -294,7 +296,7 @@ def _answer(
         made_by=made_by, refused=said.refused, version=models.version,
         staleness_s=max(age_s, 0.0),
         feature_names=() if x is None else x.names,
-        features=() if x is None else tuple(x.values[0].tolist()),
+        features=features,
         features_version="" if x is None else x.version,
         decision_id=decision_id,
         learned=models.taught.number,

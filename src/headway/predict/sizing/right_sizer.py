@@ -14,7 +14,8 @@ import io
 import json
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numba import njit
@@ -46,16 +47,16 @@ _LEVELS: Final = {
 """Keys by which tasks are alike, from fine to coarse; without its first part a task has none."""
 
 _OUTLAST: Final = ("running", "oldest_s", "youngest_s", "median_s")
-_USED: Final = (
+USED: Final = (
     "name", "stem", "user", "workflow", "cpus", "limit_s", "memory_requested_bytes", "input_bytes",
     *(f"tag_{k + 1}" for k in range(laws.TAGS)),
     *(f"name_shape.{what}" for what in _OUTLAST), *(f"user_shape.{what}" for what in _OUTLAST),
 )  # fmt: skip
 """The columns that are looked at."""
-_COLUMNS: Final = tuple(tuple(_USED.index(part) for part in level) for level in _LEVELS.values())
-_NAME, _USER, _WORKFLOW = _USED.index("name"), _USED.index("user"), _USED.index("workflow")
-_REQUEST: Final = _USED.index("memory_requested_bytes")
-_OF_NAME, _OF_USER = _USED.index("name_shape.running"), _USED.index("user_shape.running")
+COLUMNS: Final = tuple(tuple(USED.index(part) for part in level) for level in _LEVELS.values())
+_NAME, USER, WORKFLOW = USED.index("name"), USED.index("user"), USED.index("workflow")
+REQUEST: Final = USED.index("memory_requested_bytes")
+_OF_NAME, _OF_USER = USED.index("name_shape.running"), USED.index("user_shape.running")
 
 _MOST_OUTCOMES: Final = 500_000
 _CAUTION: Final = 0.2  # share of the risk that is kept in reserve
@@ -74,7 +75,7 @@ class RightSizer:
         self._keys: dict[tuple[float, ...], int] = {}
         self._groups: dict[tuple[float, ...], int] = {}
         self._names: tuple[str, ...] = ()  # of the features that the places are of
-        self._places_used = np.zeros(0, dtype=np.int64)
+        self._found: tuple[Integers, Any] = (np.zeros(0, dtype=np.int64), tuple)
 
     def size(self, x: Features, believed: Floats) -> Sizes:
         """Sizes of n tasks as of now; believed (n, believers): median peaks, NaN = refused."""
@@ -85,7 +86,7 @@ class RightSizer:
         sized, law = np.full((n, 3), np.nan), np.full((n, 2), COLD)
         kinds, rows = np.zeros(n, np.int64), np.arange(n)
         steps.follow(
-            self._state, kinds, rows, keys, groups, facts, _outlasting(x.values), self._risk,
+            self._state, kinds, rows, keys, groups, facts, tasks_outlasting(x.values), self._risk,
             sized, law,
         )  # fmt: skip
         return Sizes(sized[:, 0], np.nan_to_num(sized[:, 1]), law[:, 0], law[:, 1], _signed(law))
@@ -131,7 +132,7 @@ class RightSizer:
         sized, law = np.full((len(x), 3), np.nan), np.full((len(x), 2), COLD)
         if given is not None:
             sized[:, 0], law[:, 0] = given.first, given.law
-        outlasting, begin = _outlasting(x.values), 0
+        outlasting, begin = tasks_outlasting(x.values), 0
         for number, end in enumerate([*pauses, len(kinds)]):
             steps.follow(
                 self._state, kinds[begin:end], rows[begin:end], keys, groups, facts, outlasting,
@@ -181,10 +182,15 @@ class RightSizer:
 
     def _narrowed(self, x: Features) -> Features:
         """The columns that are looked at, in the order of USED."""
-        if self._names is not x.names:
-            self._places_used = np.array([x.names.index(name) for name in _USED])
-            self._names = x.names
-        return Features(_USED, x.values[:, self._places_used], (), x.at_s, x.version)
+        places, _ = self.found(x.names)
+        return Features(USED, x.values[:, places], (), x.at_s, x.version)
+
+    def found(self, names: tuple[str, ...]) -> tuple[Integers, Any]:
+        """Where the columns that are looked at are among names, and what takes them from a row."""
+        if self._names is not names:
+            places = [names.index(name) for name in USED]
+            self._found, self._names = (np.array(places), itemgetter(*places)), names
+        return self._found
 
     def _places(self, x: Features) -> tuple[Integers, Integers]:
         """Numbers of the keys (n, levels) and of the group (n,) of each task; new ones are made."""
@@ -206,11 +212,11 @@ class RightSizer:
         self._state = grown(self._state, 0, new_key + 1, new_group + 2)
         keys, groups = np.full((len(x), len(_LEVELS)), -1), np.zeros(len(x), dtype=np.int64)
         for i, values in enumerate(np.where(np.isnan(x.values), -1.0, x.values).tolist()):
-            for level, parts in enumerate(_COLUMNS):
-                if values[parts[0]] >= 0.0 if parts else values[_REQUEST] == -1.0:
+            for level, parts in enumerate(COLUMNS):
+                if values[parts[0]] >= 0.0 if parts else values[REQUEST] == -1.0:
                     key = (float(level), *[values[part] for part in parts])
                     keys[i, level] = self._keys.get(key, new_key)
-            own = 2 * values[_WORKFLOW] if values[_WORKFLOW] >= 0 else 2 * values[_USER] + 1
+            own = 2 * values[WORKFLOW] if values[WORKFLOW] >= 0 else 2 * values[USER] + 1
             if own >= 0:
                 groups[i] = 1 + self._groups.get((own,), new_group)
         return keys, groups
@@ -243,10 +249,10 @@ def _numbered(values: Floats, book: dict[tuple[float, ...], int]) -> Integers:
 
 
 @njit(cache=True)
-def _outlasting(values: Floats) -> Floats:
+def tasks_outlasting(values: Floats) -> Floats:
     """About how many tasks of the kind run longer by now than half of those that ended, (n,).
 
-    The running ones are taken to have started at even distances. values (n, d): columns of _USED.
+    The running ones are taken to have started at even distances. values (n, d): columns of USED.
     """
     out = np.zeros(len(values))
     for i in range(len(values)):
@@ -260,11 +266,11 @@ def _outlasting(values: Floats) -> Floats:
 
 def _signed(chosen: Integers) -> NDArray[np.str_]:
     """Which law of which key each row (law, level) names."""
-    return np.array([_signature(law, level) for law, level in chosen.tolist()], dtype="<U48")
+    return np.array([signature(law, level) for law, level in chosen.tolist()], dtype="<U48")
 
 
 @lru_cache(maxsize=256)
-def _signature(law: int, level: int) -> str:
+def signature(law: int, level: int) -> str:
     """The name of a law and of the key that it is of; level -1: of no key."""
     if law == COLD:
         return f"{VERSION} share of request, unseen"
