@@ -22,7 +22,7 @@ from headway.serve.rollouts import read_rollouts
 from headway.store import DeltaStore, ModelStore
 from headway.store.jobs import Jobs
 from headway.store.models import ModelMeta
-from headway.verify.duel import BLOCKS, Side, answered, duel
+from headway.verify.duel import BLOCKS, Side, answered, duel, tasks_in
 from headway.verify.judge import sized
 from headway.verify.replay import replay
 from headway.verify.summary import taught_on
@@ -182,6 +182,26 @@ def test_a_side_never_wins_against_itself():
     said = duel(side, side, new, 0.95)
     assert (said["wins"], said["runtime"]["gain"]) == (False, 0.0)
     assert new.height > BLOCKS
+
+
+def test_tasks_before_those_that_teach_are_history_that_describes_them(home, monkeypatch):
+    before = state(home)
+    start_s = float(before.tasks["submitted_s"][100])
+    monkeypatch.setattr("headway.cycle.MOST", before.tasks.height - 100)
+    monkeypatch.setattr("headway.cycle.PART", 30)
+    found = challenge(before, 0.95, silent)
+    assert found.verdict["wins"]
+    said = json.loads(found.files["history"]["history.json"])
+    assert len(said["codes"]["user"]) == 4
+    limited = History.load(found.files["history"])
+    user_ended = limited.look(tasks_in(before.tasks.tail(1))[0], 1e12).column("user.ended")[0]
+    whole = History()
+    whole.replay(before.tasks)
+    expected = whole.look(tasks_in(before.tasks.tail(1))[0], 1e12).column("user.ended")[0]
+    in_flight = (
+        (before.tasks["submitted_s"] < start_s) & (before.tasks["ended_s"] >= start_s)
+    ).sum()
+    assert expected - in_flight <= user_ended <= expected
 
 
 def test_a_training_is_published_once_for_one_job(home):

@@ -38,6 +38,8 @@ NAMES: Final = ("runtime", "memory", "sizing", "history")
 LEAST: Final = 200  # new tasks that ended, with which a challenger can be judged
 WINDOW: Final = 5000  # newest tasks that judge at the most
 DRIFT: Final = 2000  # newest tasks whose intervals are looked at
+MOST: Final = 1_000_000  # newest tasks of a log that teach; those before are history alone
+PART: Final = 50_000  # tasks of the history that are held at once
 DAY_S: Final = 86400.0
 
 
@@ -123,7 +125,11 @@ class Challenger:
 
 
 def challenge(home: Home, coverage: float, progress: Progress) -> Challenger:
-    """Train anew on the whole log and judge on its newest tasks; NotEnoughData if they are few."""
+    """Train anew on the log and judge on its newest tasks; NotEnoughData if they are few.
+
+    Of a log of more than MOST tasks the newest teach; the others are the history that describes
+    them.
+    """
     new = home.new
     if new.height < LEAST:
         raise NotEnoughData(
@@ -131,11 +137,12 @@ def challenge(home: Home, coverage: float, progress: Progress) -> Challenger:
         )
     window = new.tail(min(max(new.height // 2, LEAST // 2), WINDOW))
     start_s = float(window["submitted_s"][0])
-    runtime, early = _taught(home.tasks, "runtime_s", None, start_s, progress)
-    memory, early_memory = _taught(home.tasks, "memory_bytes", runtime, start_s, progress)
-    sizer, early_sizer = _sized(home.tasks, memory, start_s, coverage)
-    history = History()
-    history.replay(known_at(home.tasks, start_s))
+    tasks, before = home.tasks.tail(MOST), home.tasks.head(max(home.tasks.height - MOST, 0))
+    past = _past(known_at(before, float(tasks["submitted_s"][0])))
+    runtime, early = _taught(tasks, "runtime_s", None, start_s, progress, past)
+    memory, early_memory = _taught(tasks, "memory_bytes", runtime, start_s, progress)
+    sizer, early_sizer = _sized(tasks, memory, start_s, coverage)
+    history = _past(known_at(home.tasks, start_s))
     progress("Judging on the newest tasks", 0.0)
     mine = Side(history, early, early_memory, early_sizer)
     verdict = duel(home.champion, mine, window, coverage)
@@ -183,8 +190,21 @@ def known_at(tasks: pl.DataFrame, at_s: float) -> pl.DataFrame:
     )
 
 
+def _past(tasks: pl.DataFrame) -> History:
+    """The history of a table, whose features are not held."""
+    history = History()
+    for _ in history.walk(tasks.iter_slices(PART)):
+        pass
+    return history
+
+
 def _taught(
-    tasks: pl.DataFrame, target: str, described: Replayed | None, start_s: float, progress: Progress
+    tasks: pl.DataFrame,
+    target: str,
+    described: Replayed | None,
+    start_s: float,
+    progress: Progress,
+    history: History | None = None,
 ) -> tuple[Replayed, Any]:
     """A replay of the whole log, and its predictor as of a moment."""
     early: list[Any] = []
@@ -195,7 +215,7 @@ def _taught(
     what = f"Training {target.split('_')[0]}"
     replayed = replay(
         tasks, target, described=described, orders=True, pauses_s=[start_s], paused=paused,
-        progress=partial(progress, what),
+        progress=partial(progress, what), history=history,
     )  # fmt: skip
     return replayed, early[0] if early else None
 

@@ -66,13 +66,15 @@ def replay(
     progress: Callable[[float], None] | None = None,
     pauses_s: Sequence[float] = (),
     paused: Callable[[int, Conformal, Features, int], None] | None = None,
+    history: History | None = None,
 ) -> Replayed:
     """Predict every task of a table, learning as tasks end; progress is told the share done.
 
     described: a replay of another target of the same tasks by the same protocol and seed, whose
     features are taken over instead of being made again. extras: more members, see predictor_for.
     pauses_s: rising moments; `paused` is told the number of each, the predictor as of what ended
-    before it, the features of all tasks and how many outcomes were learned.
+    before it, the features of all tasks and how many outcomes were learned. history: of tasks
+    before those of the table, which goes on with them; None = there were none.
 
     protocol: 'causal' predicts at submission, 'causal-at-start' when the task starts. 'sizey'
     looks at what a task read while it ran as its input size and learns with no delay (see
@@ -87,7 +89,7 @@ def replay(
         tasks, is_judged = one_by_one(tasks, seed)
     outcome = _outcome(tasks, target)
     if described is None:
-        history = History()
+        history = history or History()
         at = "start" if protocol == "causal-at-start" else "submission"
         features = history.replay(tasks, at)
     else:
