@@ -27,7 +27,7 @@ class Arriving:
         if not _is_taken(scope):
             raise Refused(415, "the body must be sent as content-type application/json")
         length = scope.headers.get("content-length") or "0"
-        if not length.isdigit() or int(length) > LARGEST:
+        if not length.isdecimal() or int(length) > LARGEST:
             raise Refused(413, f"a body has at most {LARGEST} bytes")
         parts: list[bytes] = []
         try:

@@ -85,7 +85,7 @@ class OpenInference:
         name, version, verb = self._found(path)
         if verb != "infer":
             raise Refused(404, f"there is no {path}")
-        if header and not (header.isdigit() and int(header) <= len(body)):
+        if header and not (header.isdecimal() and int(header) <= len(body)):
             raise Refused(400, f"{HEADER} must be at most {len(body)}, got {header!r}")
         try:
             asked, columns = read_infer(body, int(header) if header else None)

@@ -38,6 +38,8 @@ DRAIN_S: Final = 10.0  # that requests under way have when the server goes down
 def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     """Answer until SIGTERM or SIGINT; say gets the address once it answers there.
 
+    SIGHUP reads the tokens again; other models are taken up without it.
+
     ConfigError where the extra `serve` is not installed, a port is taken, tokens or certificate
     cannot be read, or others could reach the server without a token.
     """
@@ -86,6 +88,7 @@ async def _serve(
     await until_reached(reach, serving)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
+    loop.add_signal_handler(signal.SIGHUP, _read_tokens_again, server, reach)
     say(reach.url)
     waiting = asyncio.create_task(over.wait())
     await asyncio.wait((waiting, serving), return_when=asyncio.FIRST_COMPLETED)
@@ -102,11 +105,25 @@ async def _serve(
     await serving
 
 
+def _read_tokens_again(server: Server, reach: Reach) -> None:
+    """Take up what the file of tokens says by now; one that cannot be read changes nothing."""
+    if reach.token_file is None:
+        return
+    try:
+        server.tokens = read_tokens(reach.token_file)
+        log.warning("the tokens were read again: %d", len(server.tokens))
+    except HeadwayError as error:
+        log.warning("the tokens in use stay: %s", error)
+
+
 async def _refresh(client: Client) -> None:
     """Take up other versions beside the answers."""
     while True:
         await asyncio.sleep(LOOK_S)
-        await asyncio.to_thread(client.refresh)
+        try:
+            await asyncio.to_thread(client.refresh)
+        except HeadwayError as error:
+            log.warning("the models in use stay: %s", error)
 
 
 async def _learn(learner: Learner) -> None:
