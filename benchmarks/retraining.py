@@ -9,7 +9,7 @@ order of submission and learned as they end, by two processes, one of runtimes a
 sizes and failures, each with features of its own, or with --processes 1 by one. The trees look at
 the latest 20,000 outcomes, as they do when they serve. --newest N: all tasks make features, but
 only the newest N that ended teach the models. --judge N: the last N that ended teach nothing and
-are predicted instead, as of their submission, by the models taught before.
+are predicted instead, as of their submission, by the models taught before; both in whole parts.
 """
 
 import argparse

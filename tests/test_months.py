@@ -1,13 +1,17 @@
 """Month by month: no month is changed by what comes later, and gaps are what they say."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from typer.testing import CliRunner
 
 import headway.months
-from headway.errors import NotEnoughData
+from headway.cli import app
+from headway.errors import ConfigError, NotEnoughData
 from headway.history import open_traces, tasks_of
 from headway.months import months_of, replay_months
 from headway.predict import predictor_for
@@ -223,3 +227,19 @@ def test_a_target_without_data_says_why(trace, monkeypatch):
     found = replay_months(open_traces([trace]), progress=silent)
     assert "peak memory of no task is known" in told(found, "memory_bytes")[0]
     assert by(found, target="limit_s", month=2)
+
+
+def test_the_command_prints_the_rows_and_writes_a_page(trace, tmp_path, rows):
+    asked = ["replay", str(trace), "--months", "--json", "--report", str(tmp_path)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert [row.get("month") for row in said] == [row.get("month") for row in rows]
+    assert json.loads((tmp_path / "summary.json").read_text())["rows"] == said
+    assert "Headway replay" in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("more", [["--report", "x"], ["--months", "--probes", "2"]])
+def test_what_does_not_go_with_months_is_said(trace, more):
+    done = CliRunner().invoke(app, ["replay", str(trace), *more])
+    assert isinstance(done.exception, ConfigError)
