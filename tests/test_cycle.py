@@ -106,6 +106,16 @@ def test_a_home_without_new_tasks_cannot_be_judged(tmp_path):
         challenge(home_of(table(), ModelStore(tmp_path)), 0.95, silent)
 
 
+def test_too_few_new_tasks_are_an_answer_and_may_be_asked_about_again(tmp_path):
+    trained(ModelStore(tmp_path), table())
+    DeltaStore(str(tmp_path / "log")).append("task", [table()])
+    for _ in range(2):
+        status, said = run(tmp_path)
+        assert (status, said["is_due"]) == (1, True)
+        assert "200 are needed" in said["why"]
+    assert [job.state for job in Jobs(tmp_path).read()] == ["failed", "failed"]
+
+
 def test_a_home_without_models_is_told_how_to_get_some(tmp_path):
     with pytest.raises(ConfigError, match="headway optimize"):
         home_of(table(), ModelStore(tmp_path))

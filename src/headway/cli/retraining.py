@@ -101,7 +101,7 @@ def _worked(
     """Do a job that is leased, and write down what came of it."""
     from headway.config import load_config
     from headway.cycle import challenge, publish
-    from headway.errors import HeadwayError
+    from headway.errors import HeadwayError, NotEnoughData
 
     with _kept_alive(jobs, leased, lease_s), progress_bars() as progress:
         try:
@@ -115,6 +115,9 @@ def _worked(
                 version = publish(found, models_of(home), leased.created_s, data_version)
                 jobs.renew(leased, lease_s, time.time())
                 result |= {"challenger": version, "rollout_id": _begun(home, version, by)}
+        except NotEnoughData as error:
+            jobs.fail(leased, str(error), time.time())
+            return {"why": str(error)}
         except HeadwayError as error:
             jobs.fail(leased, str(error), time.time())
             raise
