@@ -4,8 +4,9 @@
 the tasks (what had ended by then) as `headway optimize` does; then every later task is sized and
 timed at its submission by models that stay as they were (static) and by the same models taught by
 `serve.learned.teach` as tasks end (online: each user's outcomes teach that user's tasks alone),
-beside its request. An attempt that is not enough is retried by `next_bytes`. Differences: 95 %
-intervals from drawing days of submission anew, 2,000 times.
+beside its request and a replay that learns from everybody's outcomes at once and fits its trees
+anew (all), which no server does. An attempt that is not enough is retried by `next_bytes`.
+Differences: 95 % intervals from drawing days of submission anew, 2,000 times.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ from headway.records import Task
 from headway.serve.advisor import Advisor
 from headway.serve.learned import asked_of, entry_of, task_of, teach
 from headway.store import ModelStore
+from headway.verify.judge import sized
+from headway.verify.replay import replay
 
 GB_HOUR = 1e9 * 3600.0
 DRAWS = 2000
+COLUMNS = {"static": 4, "online": 6, "all": 8}  # of sizes; runtimes stand behind them
 
 
 def main() -> None:
@@ -59,6 +63,11 @@ def judge(path: Path, most: int, share: float) -> None:
         trained_s, began_s = time.process_time() - began_s, time.process_time()
         rows, taught = serve(after, static, online)
     served_s = time.process_time() - began_s
+    memory = replay(tasks, "memory_bytes")
+    timed = replay(tasks, "runtime_s", described=memory, orders=True)
+    later = (tasks["submitted_s"] >= cut_s).to_numpy()
+    size = sized(memory, tasks)[1].first
+    rows = np.column_stack([rows, size[later], timed.estimate.value[later]])
     print(f"\n{path.name}: {before.height:,} tasks taught, {after.height:,} served; CPU s:"
           f" training {trained_s:.0f}, serving {served_s:.0f}; {taught}")  # fmt: skip
     show(rows)
@@ -106,8 +115,8 @@ def show(rows: np.ndarray) -> None:
     """The table of one history."""
     day, peak, runtime_s, request = rows[:, :4].T
     judged = np.isfinite(peak) & (peak > 0) & np.isfinite(runtime_s)
-    judged &= np.isfinite(rows[:, 4]) & np.isfinite(rows[:, 6])
-    ways = {"request": request, "static": rows[:, 4], "online": rows[:, 6]}
+    judged &= np.isfinite(rows[:, [4, 6, 8]]).all(axis=1)
+    ways = {"request": request} | {name: rows[:, column] for name, column in COLUMNS.items()}
     wastes = {}
     for name, first in ways.items():
         ok = judged & np.isfinite(first)
@@ -125,10 +134,10 @@ def show(rows: np.ndarray) -> None:
         low, high = drawn(values[judged], day[judged])
         print(f"online - static, {name}: {values[judged].sum() / scale:+.4g}"
               f" ({low / scale:+.4g} to {high / scale:+.4g})")  # fmt: skip
-    ok = np.isfinite(runtime_s) & np.isfinite(rows[:, 5]) & np.isfinite(rows[:, 7])
+    ok = np.isfinite(runtime_s) & np.isfinite(rows[:, [5, 7, 9]]).all(axis=1)
+    logs = np.log1p(runtime_s)
     errors = {
-        n: np.abs(np.log1p(rows[:, c]) - np.log1p(runtime_s))
-        for n, c in (("static", 5), ("online", 7))
+        name: np.abs(np.log1p(rows[:, column + 1]) - logs) for name, column in COLUMNS.items()
     }
     gap = errors["online"] - errors["static"]
     low, high = drawn(gap[ok], day[ok])

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from headway.features import History
+from headway.predict.sizing import RightSizer
 from headway.predict.sizing.own import learn_own
 from headway.records import Task
 
@@ -139,6 +141,19 @@ def teach(models: Models, entry: Mapping[str, Any]) -> None:
             _one(entry["given"]), np.array([entry["is_cold"]]),
         )  # fmt: skip
     models.history.learn_own(ran)
+
+
+def warm_up() -> None:
+    """Learn once for nothing, so that no answer waits for a compiler."""
+    history, sizer = History(), RightSizer()
+    history.hold()
+    task = Task(
+        cluster="", id="", name="", user="", submitted_s=0.0, started_s=0.0, ended_s=1.0,
+        memory_peak_bytes=1, memory_requested_bytes=1,
+    )  # fmt: skip
+    x, one = history.look(task, 0.0), _one(1.0)
+    learn_own(sizer, x, one[:, None], one, one, one, np.array([False]))
+    history.learn_own(task)
 
 
 def _one(value: float | None) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from headway.errors import ConfigError, HeadwayError
 from headway.serve.client import connect
+from headway.serve.learned import warm_up
 from headway.serve.learner import Learner
 from headway.serve.reach import check_certificate, free_port, listening, until_reached
 from headway.serve.tokens import check_exposure, read_tokens
@@ -78,6 +79,7 @@ async def _serve(
     say: Callable[[str], None],
 ) -> None:  # fmt: skip
     client.warm_up()
+    warm_up()
     granian = listening(server, reach)
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
