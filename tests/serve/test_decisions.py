@@ -46,6 +46,34 @@ def test_an_answer_is_logged_with_its_features_as_they_were_served(tmp_path):
     assert 0.0 < record["latency_s"] < 10.0
 
 
+def test_a_record_that_cannot_be_written_fails_alone(tmp_path):
+    client = connect(tmp_path, clock=lambda: NOW_S)
+    _, plain = client.decide(a_task(memory_requested_bytes=np.int64(7), limit_s=np.float64(60.0)))
+    _, odd = client.decide(a_task(id=object()))
+    _, after = client.decide(a_task())
+    plain.result(10.0)
+    after.result(10.0)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        odd.result(10.0)
+    client.close()
+    first, _ = read_records(tmp_path)
+    assert (first["memory_bytes"], first["task"]["limit_s"]) == (7, 60.0)
+
+
+def test_no_two_processes_draw_the_same_id():
+    script = (
+        "import os\n"
+        "from headway.serve.decisions import id_of\n"
+        "id_of('')\n"
+        "child = os.fork()\n"
+        "child and os.waitpid(child, 0)\n"
+        "print(*(id_of('') for _ in range(300)), flush=True)\n"
+        "os._exit(0)\n"
+    )
+    ids = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    assert len(set(ids.split())) == len(ids.split()) == 600
+
+
 def test_the_same_key_gets_the_same_answer_and_counts_once(tmp_path):
     now = [NOW_S]
     client = connect(tmp_path, clock=lambda: now[0])

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Message = tuple[dict[str, Any], bytes | None, Future[None]]  # a record, features, when it is kept
+
 FOLDER: Final = "decisions"
 WRITERS: Final = 64  # processes that may log into one home at once
 GROUP: Final = 4096  # records that are written at once at the most
@@ -44,7 +46,7 @@ class DecisionLog:
 
     def __init__(self, home: str | Path) -> None:
         self._journal = _opened(Path(home) / FOLDER)
-        self._inbox: queue.SimpleQueue[tuple[bytes, Future[None]] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="headway-decisions", daemon=True)
         self._thread.start()
 
@@ -68,22 +70,21 @@ class DecisionLog:
             said |= {"rollouts": answer.rollouts, "shadow": answer.shadow}
         if keyed is not None:
             said["keyed"] = keyed
-        said |= {"task": asked_of(task), "learned": answer.learned}
-        # most of a record, which need no escaping: in `said` they cost as much again
-        features = b2a_base64(_packed(answer.features), newline=False)
-        return self._put(b'%b, "features": "%b"}' % (json.dumps(said).encode()[:-1], features))
+        said |= {"task": task, "learned": answer.learned}
+        features = answer.features
+        return self._put(said, struct.pack(f"{len(features)}d", *features))
 
     def outcome(self, outcome: Outcome) -> Future[None]:
         """Keep what became of a decision, whenever it comes."""
         fields = {name: getattr(outcome, name) for name in outcome.__slots__}
-        return self._put(json.dumps({"kind": "outcome", **fields}).encode())
+        return self._put({"kind": "outcome", **fields})
 
     def feedback(self, feedback: Feedback) -> Future[None]:
         """Keep what a person thought of a decision; ConfigError where a rating is not 1 to 5."""
         if feedback.rating is not None and feedback.rating not in (1, 2, 3, 4, 5):
             raise ConfigError(f"rating must be 1 (bad) to 5 (good), got {feedback.rating!r}")
         fields = {name: getattr(feedback, name) for name in feedback.__slots__}
-        return self._put(json.dumps({"kind": "feedback", **fields}).encode())
+        return self._put({"kind": "feedback", **fields})
 
     def close(self) -> None:
         """Write all that was handed over, and let another process write."""
@@ -91,9 +92,10 @@ class DecisionLog:
         self._thread.join()
         self._journal.close()
 
-    def _put(self, record: bytes) -> Future[None]:
+    def _put(self, said: dict[str, Any], features: bytes | None = None) -> Future[None]:
+        """Hand a record to the thread, which puts it into words: half as long as an answer."""
         kept: Future[None] = Future()
-        self._inbox.put((record, kept))
+        self._inbox.put((said, features, kept))
         return kept
 
     def _run(self) -> None:
@@ -110,16 +112,24 @@ class DecisionLog:
             is_open = message is not None
             self._write(group)
 
-    def _write(self, group: list[tuple[bytes, Future[None]]]) -> None:
+    def _write(self, group: list[Message]) -> None:
+        records, told = [], []
+        for said, features, kept in group:
+            try:
+                records.append(_record(said, features))
+                told.append(kept)
+            except (AttributeError, TypeError, ValueError) as error:
+                log.warning("%s %s cannot be kept: %s", said["kind"], said["decision_id"], error)
+                kept.set_exception(ConfigError(f"it cannot be written as JSON: {error}"))
         try:
-            if group:
-                self._journal.append([record for record, _ in group])
+            if records:
+                self._journal.append(records)
         except (StoreError, ConfigError) as error:
-            log.warning("%d decisions or outcomes are lost: %s", len(group), error)
-            for _, kept in group:
+            log.warning("%d decisions or outcomes are lost: %s", len(records), error)
+            for kept in told:
                 kept.set_exception(error)
             return
-        for _, kept in group:
+        for kept in told:
             kept.set_result(None)
 
 
@@ -129,12 +139,31 @@ def id_of(key: str) -> str:
     >>> id_of("retry-7") == id_of("retry-7"), id_of("") == id_of("")
     (True, False)
     """
-    return blake2b(key.encode(), digest_size=16).hexdigest() if key else os.urandom(16).hex()
+    if key:
+        return blake2b(key.encode(), digest_size=16).hexdigest()
+    while True:
+        try:
+            return _UNUSED.pop()
+        except IndexError:  # many at once: asking the system takes a third as long as an answer
+            drawn = os.urandom(16 * 256).hex()
+            _UNUSED.extend(drawn[at : at + 32] for at in range(0, len(drawn), 32))
 
 
-def _packed(values: tuple[float, ...]) -> bytes:
-    """Numbers as float64."""
-    return struct.pack(f"{len(values)}d", *values)
+_UNUSED: Final[list[str]] = []  # ids drawn at random, each given once
+os.register_at_fork(after_in_child=_UNUSED.clear)
+
+
+def _record(said: dict[str, Any], features: bytes | None) -> bytes:
+    """A record in words; features: most of a decision's, which need no escaping."""
+    if features is None:
+        return _in_json(said).encode()
+    said["task"] = asked_of(said["task"])
+    encoded = b2a_base64(features, newline=False)
+    return b'%b, "features": "%b"}' % (_in_json(said).encode()[:-1], encoded)
+
+
+def _in_json(said: dict[str, Any]) -> str:
+    return json.dumps(said, default=lambda number: number.item())  # numpy's numbers
 
 
 def read_records(home: str | Path) -> Iterator[dict[str, Any]]:

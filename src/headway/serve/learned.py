@@ -56,7 +56,7 @@ def asked_of(task: Task) -> dict[str, Any]:
     """A task as it was asked about, for the log; what is not known is left out."""
     return {
         name: value for name, value in zip(ASKED, _asked(task), strict=True)
-        if value is not None and value != ()
+        if value is not None and (value or name != "parents")
     }  # fmt: skip
 
 
