@@ -43,7 +43,7 @@ class Learner:
         self._client, self._folder, self._source = client, home / FOLDER, home / DECISIONS
         self._journal: Journal | None = None
         self._number, self._done = 0, set[str]()
-        self._open: dict[str, Mapping[str, Any]] = {}
+        self._open: dict[str, tuple[Path, int]] = {}  # where the decision is in the log
         self._early: dict[str, Mapping[str, Any]] = {}
         self._ends: dict[Path, int] = {}
         self.counts: Counter[str] = Counter()
@@ -98,11 +98,11 @@ class Learner:
         """New entries from what was logged meanwhile, and whether nothing is left to read."""
         until = time.perf_counter() + READ_S
         entries: list[dict[str, Any]] = []
-        for record in read_on(self._source, self._ends, within_s=EXPIRES_S):
+        for record, place in read_on(self._source, self._ends, within_s=EXPIRES_S):
             try:
                 said = json.loads(record)
                 self._opinions.take(said)
-                entry = self._joined(said, now_s)
+                entry = self._joined(said, place, now_s)
             except (KeyError, TypeError, ValueError) as error:
                 log.warning("a record of the log teaches nothing: %r", error)
                 continue
@@ -113,7 +113,9 @@ class Learner:
                 return entries, False
         return entries, True
 
-    def _joined(self, record: Mapping[str, Any], now_s: float) -> dict[str, Any] | None:
+    def _joined(
+        self, record: Mapping[str, Any], place: tuple[Path, int], now_s: float
+    ) -> dict[str, Any] | None:
         """What a record completes: the outcome of a decision, in whatever order they come."""
         id_ = record["decision_id"]
         if record["kind"] == "outcome":
@@ -125,17 +127,18 @@ class Learner:
         if record["kind"] == "decision" and "task" in record:
             if id_ in self._early:
                 return entry_of(record, self._early.pop(id_), now_s)
-            _keep(self._open, id_, {**record, "features": ""})
+            _keep(self._open, id_, place)
         elif record["kind"] == "outcome":
             if id_ in self._open:
-                return entry_of(self._open.pop(id_), record, now_s)
+                decision = json.loads(next(records_of(*self._open.pop(id_))))
+                return entry_of(decision, record, now_s)
             _keep(self._early, id_, record)
         return None
 
     def _teach(self, models: Models) -> bool:
         """Let models take what they have not yet; whether that was all."""
         until = time.perf_counter() + TEACH_S
-        for record in read_on(self._folder, models.taught.ends, under=False):
+        for record, _ in read_on(self._folder, models.taught.ends, under=False):
             with self._client.alone:  # between two answers, an entry at a time
                 teach(models, json.loads(record))
             if time.perf_counter() > until:
@@ -154,8 +157,8 @@ class Learner:
 
 def read_on(
     folder: Path, ends: dict[Path, int], *, within_s: float = math.inf, under: bool = True
-) -> Iterator[bytes]:
-    """Records after what was read; ends is kept up.
+) -> Iterator[tuple[bytes, tuple[Path, int]]]:
+    """Records after what was read, and where each begins; ends is kept up.
 
     within_s: files last written so long before the newest are left out. under: the folder holds
     folders of segments, else segments.
@@ -168,13 +171,13 @@ def read_on(
         if status.st_size <= end or status.st_mtime < newest_s - within_s:
             continue
         for record in records_of(path, end):
-            end += HEAD.size + len(record)
+            begin, end = end, end + HEAD.size + len(record)
             ends[path] = end
-            yield record
+            yield record, (path, begin)
 
 
-def _keep(book: dict[str, Mapping[str, Any]], id_: str, record: Mapping[str, Any]) -> None:
+def _keep(book: dict[str, Any], id_: str, what: Any) -> None:
     """Keep one more; the oldest goes where there are too many."""
     if len(book) >= MOST_OPEN:
         del book[next(iter(book))]
-    book[id_] = record
+    book[id_] = what

@@ -41,7 +41,7 @@ def skew(home: Path, most: int = MOST) -> dict[str, Any]:
         except HeadwayError:
             found["not_checked"] += len(mine)
             continue
-        entries = read_on(home / FOLDER, {}, under=False)
+        entries = (entry for entry, _ in read_on(home / FOLDER, {}, under=False))
         for record in mine:
             while models.taught.number < record["learned"]:
                 teach(models, json.loads(next(entries)))
