@@ -34,7 +34,7 @@ def stopped(process, number=signal.SIGTERM):
 def ended(process, number=signal.SIGTERM):
     """The status that a server ends with, and what it said on stderr since its start."""
     process.send_signal(number)
-    said = process.communicate(timeout=20)[1]
+    said = process.communicate(timeout=60)[1]
     assert "Traceback" not in said, said
     return process.returncode, said
 
@@ -50,7 +50,7 @@ def ask(port, path, body=None, *, method="", headers=JSON, is_patient=True):
 
 
 def _ask(port, path, body, method, headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     connection.request(method or ("GET" if data is None else "POST"), path, data, headers)
     answer = connection.getresponse()
