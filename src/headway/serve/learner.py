@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_S: Final = 0.1  # of a step that may be spent on reading,
-TEACH_S: Final = 0.15  # and on teaching
+READ_S: Final = 0.1  # that a step may read,
+TEACH_S: Final = 0.5  # and teach,
+PAUSE_S: Final = 0.002  # with a pause for answers after each entry taught,
+READ_AT_ONCE: Final = 20  # and after so many records read
 MOST_OPEN: Final = 200_000  # decisions that wait for their outcome, and outcomes for theirs
 
 
@@ -98,7 +100,10 @@ class Learner:
         """New entries from what was logged meanwhile, and whether nothing is left to read."""
         until = time.perf_counter() + READ_S
         entries: list[dict[str, Any]] = []
-        for record, place in read_on(self._source, self._ends, within_s=EXPIRES_S):
+        fresh = read_on(self._source, self._ends, within_s=EXPIRES_S)
+        for count, (record, place) in enumerate(fresh, 1):
+            if count % READ_AT_ONCE == 0:
+                time.sleep(PAUSE_S)
             try:
                 said = json.loads(record)
                 self._opinions.take(said)
@@ -141,6 +146,7 @@ class Learner:
         for record, _ in read_on(self._folder, models.taught.ends, under=False):
             with self._client.alone:  # between two answers, an entry at a time
                 teach(models, json.loads(record))
+            time.sleep(PAUSE_S)  # a lock that is taken again at once lets nobody in between
             if time.perf_counter() > until:
                 return False
         return True
