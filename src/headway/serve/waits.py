@@ -9,7 +9,7 @@ from __future__ import annotations
 import selectors
 from asyncio import get_running_loop
 from collections import deque
-from time import monotonic
+from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class Leisure:
     """Seconds that the loop may work without a pause: earned by waiting, spent by working.
 
     Where it has none left, nothing more should be begun. A burst, or what a stalled processor left
-    to do, is worked off. Belongs to the loop's thread. Ours, after token buckets.
+    to do, is worked off; only the processor's time in this thread is work. Belongs to the loop's
+    thread. Ours, after token buckets.
     """
 
     def __init__(
@@ -33,27 +34,28 @@ class Leisure:
         busiest: float = BUSIEST,
         burst_s: float = BURST_S,
         clock: Callable[[], float] = monotonic,
+        worked: Callable[[], float] = thread_time,
     ) -> None:
         """busiest: share of the time that may be worked; burst_s: the most that can be earned."""
         self._worth = busiest / (1.0 - busiest)  # of a second's wait, in seconds of work
-        self._most_s, self._clock = burst_s, clock
-        self._left_s, self._since_s = burst_s, clock()  # left when the last wait had ended
+        self._most_s, self._clock, self._worked = burst_s, clock, worked
+        self._left_s, self._since_s = burst_s, worked()  # left when the last wait had ended
 
     @property
     def is_spent(self) -> bool:
         """Whether the loop has worked for too long."""
-        return self._left_s - (self._clock() - self._since_s) <= 0.0
+        return self._left_s - (self._worked() - self._since_s) <= 0.0
 
     def wait(self, waited: Callable[[], Any]) -> Any:
         """What a call that waits for work says; counted as a pause."""
         began_s = self._clock()
+        left_s = max(self._left_s - (self._worked() - self._since_s), 0.0)
         try:
             return waited()
         finally:
-            ended_s = self._clock()
-            left_s = max(self._left_s - (began_s - self._since_s), 0.0)
-            self._left_s = min(left_s + self._worth * (ended_s - began_s), self._most_s)
-            self._since_s = ended_s
+            waited_s = self._clock() - began_s
+            self._left_s = min(left_s + self._worth * waited_s, self._most_s)
+            self._since_s = self._worked()
 
 
 class Watched:
