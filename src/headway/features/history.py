@@ -335,9 +335,9 @@ class History:
         places = [*range(len(KEYS)), *range(WIDTH - len(TAGS), WIDTH)]
         for i, key in zip(places, WORDS, strict=True):
             book, words = self._codes[key], tasks[key]
-            for word in words.unique(maintain_order=True).drop_nulls():
-                book.setdefault(word, len(book))
-            raw[:, i] = words.replace_strict(book, default=-1, return_dtype=pl.Float64).to_numpy()
+            mine = words.unique(maintain_order=True).drop_nulls().to_list()
+            codes = {word: book.setdefault(word, len(book)) for word in mine}  # not all of a book
+            raw[:, i] = words.replace_strict(codes, default=-1, return_dtype=pl.Float64).to_numpy()
         for i, name in enumerate(NUMBERS):
             raw[:, len(KEYS) + i] = tasks[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         return raw
