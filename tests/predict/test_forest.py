@@ -114,7 +114,7 @@ def test_raw_answers_of_a_classifier_are_log_odds():
     np.testing.assert_allclose(1 / (1 + np.exp(-odds)), booster.predict(x), rtol=1e-12)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 31, 32, 255, 256, 257, 600])
+@pytest.mark.parametrize("n", [0, 1, 2, 63, 64, 127, 128, 129, 256, 257, 600])
 def test_any_number_of_rows_is_answered(n):
     x, y = numbers()
     booster = trained(x, y)

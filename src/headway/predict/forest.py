@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 _MOST_CUTS: Final = 255  # a rank is one byte; a column with more cuts is several columns
-_FEW: Final = 32  # rows from which a whole block is faster
+_FEW: Final = 64  # rows from which a whole block is faster
 _DEFAULT_LEFT, _MISSING = 2, 2  # bit, and place of the rule, in decision_type
 _FIELDS: Final[dict[str, Any]] = {
     "split_feature": np.int64, "threshold": np.float64, "decision_type": np.int64,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LEAVES: Final = 32
 """Most leaves of a tree: one bit each."""
 
-BLOCK: Final = 256
+BLOCK: Final = 128
 """Rows that are scored together."""
 
 NO_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING = 0, 1, 2
