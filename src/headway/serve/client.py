@@ -206,9 +206,11 @@ class Client:
         return (self._advisor.models, *self.arms.models())
 
     def warm_up(self) -> None:
-        """Ask once for nothing, so that the first answer does not wait for a compiler."""
+        """Ask once for nothing, so that neither the first answer nor order waits for a compiler."""
         now_s = self._clock()
-        self._advisor.advise(Task(cluster="", id="", submitted_s=now_s), now_s)
+        nothing = Task(cluster="", id="", submitted_s=now_s)
+        self._advisor.advise(nothing, now_s)
+        self._advisor.estimate_runtimes([nothing], now_s)
 
     def refresh(self) -> None:
         """Take up other versions; what cannot be read leaves those in use. For one thread."""
