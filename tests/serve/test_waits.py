@@ -1,15 +1,14 @@
-"""A loop that hardly ever waits is too busy; what is kept together wakes it once."""
+"""A queue whose oldest is late takes no more; what is kept together wakes the loop once."""
 
 import asyncio
 import json
-import time
 from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
 
 from headway.errors import StoreError
-from headway.serve.waits import Kept, Leisure, Watched
+from headway.serve.waits import Kept, UnderWay
 
 pytest.importorskip("msgspec")
 
@@ -23,47 +22,45 @@ class Clock:
     def __call__(self):
         return self.now_s
 
-    def pass_(self, seconds):
-        self.now_s += seconds
 
-
-def spent_after(parts):
-    """Whether leisure is spent after each of (worked s, waited s)."""
+def late(*ages_s, few=3):
+    """Whether one more would be late behind answers that have been under way for so long."""
     clock = Clock()
-    leisure, said = Leisure(busiest=0.9, burst_s=0.15, clock=clock, worked=clock), []
-    for worked_s, waited_s in parts:
-        clock.pass_(worked_s)
-        said.append(leisure.is_spent)
-        leisure.wait(lambda waited_s=waited_s: clock.pass_(waited_s))
-    return said
+    under_way = UnderWay(few=few, late_s=0.025, clock=clock)
+    for before_s, age_s in zip((ages_s[0], *ages_s), ages_s, strict=False):
+        clock.now_s += before_s - age_s
+        under_way.begin()
+    clock.now_s += ages_s[-1]
+    return under_way.is_late(clock.now_s, len(ages_s))
 
 
-def test_a_loop_that_works_without_a_pause_has_no_leisure_after_a_while():
-    assert spent_after([(0.05, 0.0)] * 4) == [False, False, True, True]
+def test_many_answers_of_which_the_oldest_is_late_are_a_queue():
+    assert late(0.03, 0.01, 0.0)
+    assert not late(0.02, 0.01, 0.0)
 
 
-def test_a_burst_is_worked_off():
-    assert not any(spent_after([(0.14, 0.1)] * 10))
+def test_few_answers_that_are_late_are_no_queue():
+    assert not late(9.0, 8.0)
 
 
-def test_who_pauses_a_tenth_of_the_time_has_leisure_for_ever():
-    assert not any(spent_after([(0.0089, 0.0011)] * 1000))
-    assert any(spent_after([(0.0095, 0.0005)] * 1000))
+def test_one_that_came_late_is_in_a_queue_only_among_many():
+    clock = Clock()
+    clock.now_s = 0.03
+    under_way = UnderWay(few=3, late_s=0.025, clock=clock)
+    assert [under_way.is_late(0.0, n) for n in (1, 3)] == [False, True]
+    assert not under_way.is_late(0.01, 3)
 
 
-def test_the_waits_of_a_loop_are_counted():
-    leisure = Leisure(burst_s=0.05)
-
-    async def live():
-        end_s = time.thread_time() + 0.08
-        while time.thread_time() < end_s:
-            await asyncio.sleep(0)  # turns that do not wait
-        worked = leisure.is_spent
-        await asyncio.sleep(0.05)
-        return worked, leisure.is_spent
-
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(Watched(leisure))) as runner:
-        assert runner.run(live()) == (True, False)
+def test_what_was_answered_is_waited_for_no_more():
+    clock = Clock()
+    under_way = UnderWay(few=2, late_s=0.025, clock=clock)
+    first = under_way.begin()
+    clock.now_s = 0.03
+    under_way.begin()
+    assert under_way.is_late(0.03, 2)
+    under_way.end(first)
+    under_way.begin()
+    assert (under_way.is_late(0.03, 2), len(under_way)) == (False, 2)
 
 
 def test_many_that_are_kept_together_wake_the_loop_once():
@@ -112,28 +109,33 @@ class Asked:
         self.status, self.headers = status, dict(headers)
 
 
-class Slow:
-    """A client that works 20 ms for an answer that is not to be had."""
+class Waiting:
+    """A client whose answers are never kept until they fail."""
+
+    def __init__(self):
+        self.kept = []
 
     def decide(self, task, idempotency_key):
-        end_s = time.thread_time() + 0.02
-        while time.thread_time() < end_s:
-            pass
-        kept = Future()
-        kept.set_exception(StoreError("none"))
-        return None, kept
+        self.kept.append(Future())
+        return None, self.kept[-1]
 
 
-def test_where_there_is_no_leisure_who_comes_is_told_to_come_again():
+def test_who_comes_to_a_queue_that_is_late_is_told_to_come_again():
     pytest.importorskip("granian")
     from headway.serve.http import Server
 
-    async def live(server):
-        asked = [Asked() for _ in range(3)]
-        await asyncio.gather(*(server.__rsgi__(one.scope, one) for one in asked))
-        return [one.status for one in asked], asked[1].headers
+    async def live(client):
+        server, asked = Server(client, None, None, None), [Asked() for _ in range(17)]
+        server._answered = UnderWay(few=16, late_s=0.5)
+        tasks = [asyncio.create_task(server.__rsgi__(one.scope, one)) for one in asked[:16]]
+        await asyncio.sleep(0.6)
+        tasks.append(asyncio.create_task(server.__rsgi__(asked[16].scope, asked[16])))
+        await tasks[-1]
+        for kept in client.kept:
+            kept.set_exception(StoreError("none"))
+        await asyncio.gather(*tasks)
+        return [one.status for one in asked], asked[-1].headers
 
-    server = Server(Slow(), None, None, None, leisure=Leisure(burst_s=0.01))
-    status, headers = asyncio.run(live(server))
-    assert status == [503, 429, 429]
+    status, headers = asyncio.run(live(Waiting()))
+    assert status == [503] * 16 + [429]
     assert headers["retry-after"] == "1"

@@ -19,6 +19,7 @@ from headway.serve.open_inference import OpenInference
 from headway.serve.refused import Refused
 from headway.serve.rollout_routes import ROOT, methods_of, scope_of
 from headway.serve.tokens import refusal
+from headway.serve.waits import UnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from headway.serve.observing import Observing
     from headway.serve.rollout_routes import Watch
     from headway.serve.tokens import Grant
-    from headway.serve.waits import Leisure
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Server:
     """Answers requests (RSGI) from a client; an answer is on the disk before it is given.
 
     tokens: grants by digest, see tokens.read_tokens; None = all may ask. most: requests that may be
-    answered at once; more are told to come again, as they are where the loop's leisure is spent.
+    answered at once; more are told to come again, as they are where they would be late.
     """
 
     def __init__(
@@ -57,12 +57,11 @@ class Server:
         watch: Watch,
         observing: Observing,
         *,
-        leisure: Leisure,
         most: int = 256,
     ) -> None:
         self._client, self.tokens, self._watch, self._most = client, tokens, watch, most
-        self._metrics, self._leisure, self._arriving = Metrics(), leisure, Arriving()
-        self._answering, self._answered = Answering(client), 0
+        self._metrics, self._arriving = Metrics(), Arriving()
+        self._answering, self._answered = Answering(client), UnderWay()
         self._inference, self._observing = OpenInference(client, self._answering), observing
         self.under_way = 0  # also those whose body comes still
         self.is_draining = False
@@ -124,16 +123,17 @@ class Server:
         """What a body is answered, if there is room for one more."""
         if self.is_draining:
             raise Refused(503, "the server is going down")
-        self._check_room()
+        came_s = time.monotonic()
+        self._check_room(came_s)
         self.under_way += 1
         try:
             text = await self._arriving.body(scope, protocol)
-            self._check_room()
-            self._answered += 1
+            self._check_room(came_s)
+            number = self._answered.begin()
             try:
                 return await answer(text)
             finally:
-                self._answered -= 1
+                self._answered.end(number)
         finally:
             self.under_way -= 1
 
@@ -164,11 +164,11 @@ class Server:
         if sentence:
             raise Refused(status, sentence)
 
-    def _check_room(self) -> None:
+    def _check_room(self, came_s: float) -> None:
         """Refuse what would make others late."""
-        if self._answered >= self._most:
+        if len(self._answered) >= self._most:
             raise Refused(429, f"{self._most} requests are under way: come again")
-        if self._leisure.is_spent:
+        if self._answered.is_late(came_s, self.under_way):
             raise Refused(429, "more is asked than can be answered in time: come again")
 
     async def _rollouts(self, scope: Any, protocol: Any) -> tuple[int, bytes]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from headway.errors import ConfigError, HeadwayError
 from headway.serve.client import connect
@@ -15,10 +16,8 @@ from headway.serve.learned import warm_up
 from headway.serve.learner import Learner
 from headway.serve.reach import check_certificate, free_port, listening, until_reached
 from headway.serve.tokens import check_exposure, read_tokens
-from headway.serve.waits import Leisure, Watched
 
 if TYPE_CHECKING:
-    import selectors
     from collections.abc import Callable
     from pathlib import Path
 
@@ -57,21 +56,15 @@ def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     client = connect(home, is_learning=True)
     client.is_refreshing = False
     learner = Learner(home, client)
-    watch, leisure = Watch(home, client.arms), Leisure()
+    watch = Watch(home, client.arms)
     observing = Observing(home)
-    server = Server(client, tokens, watch, observing, leisure=leisure)
+    server = Server(client, tokens, watch, observing)
     try:
-        with asyncio.Runner(loop_factory=lambda: _loop(leisure)) as runner:
-            runner.run(_serve(client, watch, learner, server, reach, say))
+        asyncio.run(_serve(client, watch, learner, server, reach, say))
     finally:
         observing.close()
         learner.close()
         client.close()
-
-
-def _loop(leisure: Leisure) -> asyncio.AbstractEventLoop:
-    """An event loop whose waits are counted."""
-    return asyncio.SelectorEventLoop(cast("selectors.BaseSelector", Watched(leisure)))
 
 
 async def _serve(
@@ -80,6 +73,8 @@ async def _serve(
 ) -> None:  # fmt: skip
     client.warm_up()
     warm_up()
+    gc.collect()
+    gc.freeze()  # what is loaded stays: to look for garbage in it takes tens of milliseconds
     granian = listening(server, reach)
     over = asyncio.Event()
     loop = asyncio.get_running_loop()

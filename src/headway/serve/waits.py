@@ -1,79 +1,63 @@
-"""When the event loop waits for work, and what is waited for in it.
+"""What is waited for in the event loop: answers that are under way, records that are to be kept.
 
-A queue that grows makes every answer late and none more frequent. A loop that hardly ever waits has
-such a queue: then some are told at once to come again, and the others are answered in time.
+A queue that grows makes every answer late and none more frequent. Where many are under way and the
+oldest of them is late, who comes is told at once to come again, and the others are answered soon.
 """
 
 from __future__ import annotations
 
-import selectors
 from asyncio import get_running_loop
 from collections import deque
-from time import monotonic, thread_time
-from typing import TYPE_CHECKING, Any, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
     from concurrent.futures import Future
 
-BUSIEST: Final = 0.9  # share of the time that a loop may work in the long run
-BURST_S: Final = 0.15  # of work without a pause that is put up with
+FEW: Final = 16  # answers under way that nobody is refused for
+LATE_S: Final = 0.025  # from when on one is late; it takes about as long again
 
 
-class Leisure:
-    """Seconds that the loop may work without a pause: earned by waiting, spent by working.
+class UnderWay:
+    """The answers that are under way, oldest first; belongs to the loop's thread.
 
-    Where it has none left, nothing more should be begun. A burst, or what a stalled processor left
-    to do, is worked off; only the processor's time in this thread is work. Belongs to the loop's
-    thread. Ours, after token buckets.
+    Few that are late wait for a disk or a processor that stalled; many are a queue.
     """
 
     def __init__(
-        self,
-        busiest: float = BUSIEST,
-        burst_s: float = BURST_S,
-        clock: Callable[[], float] = monotonic,
-        worked: Callable[[], float] = thread_time,
+        self, few: int = FEW, late_s: float = LATE_S, clock: Callable[[], float] = monotonic
     ) -> None:
-        """busiest: share of the time that may be worked; burst_s: the most that can be earned."""
-        self._worth = busiest / (1.0 - busiest)  # of a second's wait, in seconds of work
-        self._most_s, self._clock, self._worked = burst_s, clock, worked
-        self._left_s, self._since_s = burst_s, worked()  # left when the last wait had ended
+        """few: that nobody is refused for; late_s: the age at which one is late."""
+        self._few, self._late_s, self._clock = few, late_s, clock
+        self._since_s: dict[int, float] = {}
+        self._next = 0
 
-    @property
-    def is_spent(self) -> bool:
-        """Whether the loop has worked for too long."""
-        return self._left_s - (self._worked() - self._since_s) <= 0.0
+    def __len__(self) -> int:
+        return len(self._since_s)
 
-    def wait(self, waited: Callable[[], Any]) -> Any:
-        """What a call that waits for work says; counted as a pause."""
-        began_s = self._clock()
-        left_s = max(self._left_s - (self._worked() - self._since_s), 0.0)
-        try:
-            return waited()
-        finally:
-            waited_s = self._clock() - began_s
-            self._left_s = min(left_s + self._worth * waited_s, self._most_s)
-            self._since_s = self._worked()
+    def is_late(self, came_s: float, requests: int) -> bool:
+        """Whether one that came at a moment of the clock, one of so many, is in a queue.
 
+        Its own body is counted as late only among many: it may be sent slowly.
+        """
+        now_s = self._clock()
+        if requests >= self._few and now_s - came_s >= self._late_s:
+            return True
+        if len(self._since_s) < self._few:
+            return False
+        return now_s - next(iter(self._since_s.values())) >= self._late_s
 
-class Watched:
-    """The selector of an event loop, whose waits are counted."""
+    def begin(self) -> int:
+        """One more, and the number to `end` it by."""
+        self._next += 1
+        self._since_s[self._next] = self._clock()
+        return self._next
 
-    def __init__(self, leisure: Leisure) -> None:
-        """Count into leisure."""
-        self._leisure, self._selector = leisure, selectors.DefaultSelector()
-
-    def select(self, timeout: float | None = None) -> Any:
-        """As a selector's; one that need not wait is no pause."""
-        if timeout is not None and timeout <= 0.0:
-            return self._selector.select(timeout)
-        return self._leisure.wait(lambda: self._selector.select(timeout))
-
-    def __getattr__(self, name: str) -> Any:
-        """All else is the selector's own."""
-        return getattr(self._selector, name)
+    def end(self, number: int) -> None:
+        """One was answered or refused."""
+        del self._since_s[number]
 
 
 class Kept:
