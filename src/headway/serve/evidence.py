@@ -35,6 +35,9 @@ METRICS: Final = ("failures", "out_of_memory", "uncovered", "waste", "wait", "la
 the memory given; GB-hours given and not used; seconds waited; seconds an answer took."""
 FAILED: Final = ("failed", "out_of_memory", "timeout")
 ARMS: Final = (CHAMPION, CHALLENGER)
+_OF_DECISION: Final = ("at_s", "rollouts", "shadow", "arm", "memory_bytes", "latency_s")
+_OF_OUTCOME: Final = ("at_s", "state", "memory_peak_bytes", "runtime_s", "wait_s")
+"""What is kept in memory of a record, which may be kilobytes."""
 
 
 @dataclass(slots=True)
@@ -98,15 +101,16 @@ class Evidence:
         """One record of the log, in any order."""
         id_ = record["decision_id"]
         if record["kind"] == "decision" and record.get("rollouts") and id_ not in self._decided:
-            self._decided[id_] = record
-            self._split(record)
+            decision = {name: record[name] for name in _OF_DECISION}
+            self._decided[id_] = decision
+            self._split(decision)
             if id_ in self._came:
-                self._count(record, self._came[id_], 1.0, now_s)
+                self._count(decision, self._came[id_], 1.0, now_s)
         elif record["kind"] == "outcome":
             before = self._came.get(id_)
             if before is not None and record["at_s"] < before["at_s"]:
                 return
-            self._came[id_] = record
+            self._came[id_] = {name: record[name] for name in _OF_OUTCOME}
             if id_ in self._decided:
                 if before is not None:
                     self._count(self._decided[id_], before, -1.0, now_s)
