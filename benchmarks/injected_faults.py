@@ -150,8 +150,8 @@ def baseline(world, spoilt, incidents, from_s, to_s):
     return hits, len(fresh) * WEEK_S / (to_s - from_s)
 
 
-def main():
-    """Print the tables."""
+def arguments():
+    """What to run on: also what keeps its results apart."""
     parser = argparse.ArgumentParser()
     parser.add_argument("history", type=Path)
     parser.add_argument("--part", choices=list(PARTS), default="first")
@@ -159,7 +159,12 @@ def main():
     parser.add_argument("--incidents", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=0.75)
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    """Print the tables."""
+    asked = arguments()
     world, spoilt, incidents, settings, (from_s, to_s) = set_up(asked)
     watch = TaskWatch(**settings)
     untouched = watched(world, watch, to_s)

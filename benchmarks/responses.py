@@ -12,17 +12,15 @@ healthy tasks that are requeued lose what they ran (on both histories); their nu
 core-seconds of healthy tasks that a hold delays, are told beside it.
 """
 
-import argparse
 import pickle
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 
 from faults import cores
 from headway.anomaly.slow_nodes import nodes_of
 from headway.respond import Hand, Responder, load_rules
-from injected_faults import kept_at, set_up
+from injected_faults import arguments, kept_at, set_up
 
 HOUR_S = 3600.0
 
@@ -105,14 +103,7 @@ def costs(world, done, spoilt_rows, from_s, to_s):
 
 def main():
     """Print the tables."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("history", type=Path)
-    parser.add_argument("--part", choices=["first", "rest"], default="first")
-    parser.add_argument("--cache", type=Path, default=Path("/tmp/faults"))
-    parser.add_argument("--incidents", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget", type=float, default=0.75)
-    asked = parser.parse_args()
+    asked = arguments()
     world, spoilt, incidents, _, (from_s, to_s) = set_up(asked)
     with kept_at(asked).open("rb") as file:
         untouched, told = pickle.load(file)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headway.detecting import detect_series, iso
+from headway.detecting import detect_file, iso, rows_of
 from headway.errors import ConfigError, InputError
 
 STEP_S = 300.0
@@ -41,7 +41,8 @@ def series(tmp_path):
 
 
 def detected(path, *detectors, **options):
-    return detect_series(path, detectors=detectors or ("auto",), progress=silent, **options)
+    found = detect_file(path, detectors=detectors or ("auto",), progress=silent, **options)
+    return rows_of(found)
 
 
 def test_every_point_of_the_file_has_a_row_in_its_order(series):

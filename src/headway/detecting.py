@@ -52,32 +52,6 @@ class Detected:
     alerts: tuple[Alert, ...] | None
 
 
-def detect_series(
-    path: Path,
-    *,
-    time: str = "",
-    value: str = "",
-    detectors: Sequence[str] = ("auto",),
-    with_alerts: bool = False,
-    home: Path | None = None,
-    cluster: str = "",
-    progress: Progress,
-) -> list[dict[str, Any]]:
-    """Each series of a file: the score of each of its points, and its alerts.
-
-    `{series, detector, points: [{at, score}], alerts}`. points: in the file's order, at is UTC, ISO
-    8601, null where no time could be read; score in [0, 1] is causal, null = not scored. alerts:
-    `[{id, start, end, severity, score, expected: [low, high], came, causes, with, ..}]`, the oldest
-    first; null = not asked. An incident of several series is with the one that was first. home:
-    see `detect_file`.
-    """
-    found = detect_file(
-        path, time=time, value=value, detectors=detectors, with_alerts=with_alerts, home=home,
-        cluster=cluster, progress=progress,
-    )  # fmt: skip
-    return rows_of(found)
-
-
 def detect_file(
     path: Path,
     *,
@@ -159,7 +133,13 @@ def one_of(detectors: Sequence[str]) -> Calibrated | Ensemble:
 
 
 def rows_of(found: Sequence[Detected]) -> list[dict[str, Any]]:
-    """Scored series as the command line says them, see `detect_series`."""
+    """Scored series as the command line says them: the score of each point, and the alerts.
+
+    `{series, detector, points: [{at, score}], alerts}`. points: in the file's order, at is UTC, ISO
+    8601, null where no time could be read; score in [0, 1] is causal, null = not scored. alerts:
+    `[{id, start, end, severity, score, expected: [low, high], came, causes, with, ..}]`, the oldest
+    first; null = not asked. An incident of several series is with the one that was first.
+    """
     return [
         {
             "series": one.series,

@@ -21,7 +21,7 @@ import numpy as np
 from headway.rollout.experiment import Moments
 from headway.rollout.split import CHALLENGER, CHAMPION
 from headway.serve.decisions import FOLDER
-from headway.store.journal import HEAD, records_of
+from headway.store.journal import read_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,15 +87,10 @@ class Evidence:
 
     def read(self, since_s: float, now_s: float) -> None:
         """Take in what was logged meanwhile, but for files last written before since_s."""
-        for path in sorted(self._folder.glob("*/[0-9]*.log")):
-            status = path.stat()
-            end = self._ends.get(path, 0)
-            if status.st_size <= end or status.st_mtime < since_s:
-                continue
-            for record in records_of(path, end):
-                end += HEAD.size + len(record)
-                self.take(json.loads(record), now_s)
-            self._ends[path] = end
+        paths = sorted(self._folder.glob("*/[0-9]*.log"))
+        recent = [path for path in paths if path.stat().st_mtime >= since_s]
+        for record, _ in read_on(recent, self._ends):
+            self.take(json.loads(record), now_s)
 
     def take(self, record: Mapping[str, Any], now_s: float) -> None:
         """One record of the log, in any order."""

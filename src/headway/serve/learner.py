@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,10 +20,10 @@ from headway.serve.decisions import FOLDER as DECISIONS
 from headway.serve.learned import FOLDER, entry_of, teach
 from headway.serve.opinions import Opinions
 from headway.serve.tally import EXPIRES_S
-from headway.store.journal import HEAD, Journal, records_of
+from headway.store.journal import Journal, read_on, records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from headway.serve.advisor import Models
     from headway.serve.client import Client
@@ -100,7 +99,7 @@ class Learner:
         """New entries from what was logged meanwhile, and whether nothing is left to read."""
         until = time.perf_counter() + READ_S
         entries: list[dict[str, Any]] = []
-        fresh = read_on(self._source, self._ends, within_s=EXPIRES_S)
+        fresh = read_on(_recent(self._source, EXPIRES_S), self._ends)
         for count, (record, place) in enumerate(fresh, 1):
             if count % READ_AT_ONCE == 0:
                 time.sleep(PAUSE_S)
@@ -143,7 +142,7 @@ class Learner:
     def _teach(self, models: Models) -> bool:
         """Let models take what they have not yet; whether that was all."""
         until = time.perf_counter() + TEACH_S
-        for record, _ in read_on(self._folder, models.taught.ends, under=False):
+        for record, _ in read_on(sorted(self._folder.glob("[0-9]*.log")), models.taught.ends):
             with self._client.alone:  # between two answers, an entry at a time
                 teach(models, json.loads(record))
             time.sleep(PAUSE_S)  # a lock that is taken again at once lets nobody in between
@@ -161,25 +160,11 @@ class Learner:
         }
 
 
-def read_on(
-    folder: Path, ends: dict[Path, int], *, within_s: float = math.inf, under: bool = True
-) -> Iterator[tuple[bytes, tuple[Path, int]]]:
-    """Records after what was read, and where each begins; ends is kept up.
-
-    within_s: files last written so long before the newest are left out. under: the folder holds
-    folders of segments, else segments.
-    """
-    paths = sorted(folder.glob("*/[0-9]*.log" if under else "[0-9]*.log"))
-    found = [(path, path.stat()) for path in paths]
-    newest_s = max((status.st_mtime for _, status in found), default=0.0)
-    for path, status in found:
-        end = ends.get(path, 0)
-        if status.st_size <= end or status.st_mtime < newest_s - within_s:
-            continue
-        for record in records_of(path, end):
-            begin, end = end, end + HEAD.size + len(record)
-            ends[path] = end
-            yield record, (path, begin)
+def _recent(folder: Path, within_s: float) -> list[Path]:
+    """The segments of all processes, but those last written so long before the newest."""
+    found = [(path, path.stat().st_mtime) for path in sorted(folder.glob("*/[0-9]*.log"))]
+    newest_s = max((written_s for _, written_s in found), default=0.0)
+    return [path for path, written_s in found if written_s >= newest_s - within_s]
 
 
 def _keep(book: dict[str, Any], id_: str, what: Any) -> None:

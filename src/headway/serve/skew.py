@@ -12,7 +12,7 @@ from headway.errors import HeadwayError
 from headway.serve.advisor import Advisor
 from headway.serve.decisions import read_records
 from headway.serve.learned import FOLDER, task_of, teach
-from headway.serve.learner import read_on
+from headway.store.journal import read_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def skew(home: Path, most: int = MOST) -> dict[str, Any]:
         except HeadwayError:
             found["not_checked"] += len(mine)
             continue
-        entries = (entry for entry, _ in read_on(home / FOLDER, {}, under=False))
+        entries = (entry for entry, _ in read_on(sorted((home / FOLDER).glob("[0-9]*.log")), {}))
         for record in mine:
             while models.taught.number < record["learned"]:
                 teach(models, json.loads(next(entries)))

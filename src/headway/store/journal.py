@@ -21,7 +21,7 @@ from headway.store.parts import sync
 from headway.store.refusals import plainly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,20 @@ def records_of(segment: Path, start: int = 0) -> Iterator[bytes]:
             if len(record) < length or zlib.crc32(record) != checksum:
                 return
             yield record
+
+
+def read_on(
+    segments: Iterable[Path], ends: dict[Path, int]
+) -> Iterator[tuple[bytes, tuple[Path, int]]]:
+    """Records after what was read of these segments, and where each begins; ends is kept up."""
+    for path in segments:
+        end = ends.get(path, 0)
+        if path.stat().st_size <= end:
+            continue
+        for record in records_of(path, end):
+            begin, end = end, end + HEAD.size + len(record)
+            ends[path] = end
+            yield record, (path, begin)
 
 
 def _write(file: int, whole: bytes) -> None:
