@@ -145,6 +145,7 @@ def test_other_methods_and_forms_are_refused(port):
 
 
 def test_metrics_count_what_was_answered(port):
+    assert ask(port, "/v1/size", {"task": {}})[0] == 200
     text = ask(port, "/metrics")[2]
     assert 'headway_requests_total{route="/v1/size",status="200"}' in text
     assert "headway_models_age_seconds" in text
