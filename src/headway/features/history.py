@@ -174,9 +174,7 @@ class History:
         events = _events(raw, looks=at == "start")
         row_tickets = np.full(len(raw), -1, dtype=np.int64)
         values = self._advance(events, raw, row_tickets)
-        for row in np.flatnonzero(row_tickets >= 0):
-            key = tasks.select("cluster", "id", "attempt").row(int(row))
-            self._open[key] = int(row_tickets[row])
+        self._leave_open(tasks, row_tickets)
         moments = raw[:, _TIMES].copy()
         if at == "start":
             moments = np.fmax(moments, raw[:, _TIMES + 1])
@@ -205,13 +203,16 @@ class History:
             moments = raw[ended, _TIMES].copy()
             yield Features(NAMES, values[ended], WORDS, moments, VERSION), pool[ended]
             is_held = np.isfinite(raw[:, _TIMES + 2]) | (raw[:, _TIMES + 1] > now_s)
-            for row in np.flatnonzero(~is_held):  # it runs for ever, as far as is known
-                self._open[pool.select("cluster", "id", "attempt").row(int(row))] = int(
-                    tickets[row]
-                )
+            self._leave_open(pool.filter(~is_held), tickets[~is_held])  # as far as is known
             is_held[ended] = False
             raw, tickets, held = raw[is_held], tickets[is_held], values[is_held]
             pool, before_s = pool.filter(is_held), now_s
+
+    def _leave_open(self, tasks: pl.DataFrame, tickets: NDArray[np.int64]) -> None:
+        """Remember the tickets (n,) of tasks that have not ended; -1 = it has."""
+        is_open = tickets >= 0
+        keys = tasks.filter(is_open).select("cluster", "id", "attempt").rows()
+        self._open |= dict(zip(keys, tickets[is_open].tolist(), strict=True))
 
     def save(self) -> dict[str, bytes]:
         """The whole state as bytes by file name."""
