@@ -85,8 +85,7 @@ def parts(models, tasks, at_s):
     """Each part of an answer and what LightGBM takes for its trees."""
     looked = [models.history.look(task, at_s) for task in tasks]
     believed = [tell(models.memory, x).value for x in looked]
-    sized = [(models.sizer, x.names, tuple(x.values[0].tolist()), peak)
-             for x, peak in zip(looked, believed, strict=True)]  # fmt: skip
+    sized = [(models.sizer, x, peak) for x, peak in zip(looked, believed, strict=True)]
     print("\n| part, us | least | median | 99 % |\n|---|---|---|---|")
     show("features", micros(lambda task: models.history.look(task, at_s), tasks))
     for name, predictor in (("memory", models.memory), ("runtime", models.runtime)):

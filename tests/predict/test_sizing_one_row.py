@@ -72,7 +72,7 @@ def laws_given_alike(history, sizer, believed):
     for task in ASKED:
         x = history.look(task, 1e7)
         sizes = sizer.size(x, np.array([[believed]]))
-        given, made_by = give(sizer, x.names, tuple(x.values[0].tolist()), believed)
+        given, made_by = give(sizer, x, believed)
         assert np.array_equal(given, sizes.first[0], equal_nan=True)
         assert made_by == sizes.made_by[0]
         laws.add(made_by)

@@ -16,6 +16,8 @@ from headway.predict.window import first_known
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from headway.predict.packed import Packed
+
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
@@ -78,21 +80,23 @@ class Calibration(NamedTuple):
 
 
 @njit(cache=True)
-def ask_trees(values: Floats, trees: Trees, shell: Calibration) -> Floats:
-    """[value, quantiles ..] by trees alone for features (1, d)."""
+def ask_trees(values: Floats, packed: Packed) -> Floats:
+    """As `ask_mixture`, by trees alone: Trees and Calibration."""
+    trees, shell = packed.parts
     quantiles, value = _of_trees(values, trees)
-    out = np.empty((1, 1 + len(shell.levels)))
-    out[0, 0] = value[0]
-    out[0, 1:] = _calibrated(values, quantiles, shell)
-    return out[0]
+    out = np.empty(2 + len(shell.levels))
+    out[0], out[1] = 1.0, value[0]
+    out[2:] = _calibrated(values, quantiles, shell)
+    return out
 
 
 @njit(cache=True)
-def ask_mixture(
-    values: Floats, trees: Trees, guesses: Guesses, mixed: Mixture, shell: Calibration
-) -> Floats:
-    """[owner who leads, value, quantiles ..] by trees and the past for features (1, d)."""
-    g, m = guesses, mixed
+def ask_mixture(values: Floats, packed: Packed) -> Floats:
+    """[owner who leads, value, quantiles ..] of features (1, d).
+
+    packed: Trees, Guesses, Mixture and Calibration. Owner 0 is the past, below 0 nobody.
+    """
+    trees, g, m, shell = packed.parts
     believed, lasting = np.empty((1, len(m.owners))), np.empty((1, 4))
     slots = np.empty((1, len(g.chain)), dtype=np.int64)
     past.look(

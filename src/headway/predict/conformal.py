@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from headway.predict.one_row import Asked
+
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
@@ -121,6 +123,7 @@ class Conformal:
         self._plain: tuple[str, ...] = ()  # names without and with what is believed, made once
         self._with_believed = self._believed
         self._places = np.zeros(0, dtype=np.int64)
+        self.asked: Asked | None = None  # by one_row, of what it is now
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
@@ -246,6 +249,7 @@ class Conformal:
         believed (n, ..): the log quantiles and the scores that were served before, NaN = asked
         for anew; those that are served now are written into it.
         """
+        self.asked = None
         if self._followed is not None:
             base, learned = self._followed.follow(x, kinds, rows, y, censored)
         else:

@@ -2,7 +2,7 @@
 
 Of one row the arrays between compiled functions cost more time than what these do. So for a
 calibrated predictor of trees, alone or mixed with the past, one function calls them in turn, on the
-very arrays of the predictor, and says the same as `predict`, all digits.
+very arrays of the predictor, which are packed once, and says the same as `predict`, all digits.
 """
 
 from __future__ import annotations
@@ -23,13 +23,19 @@ from headway.predict.boosted import Boosted
 from headway.predict.conformal import Conformal
 from headway.predict.ensemble import KEEP, LOSSES, PRIOR, REFUSAL, Ensemble
 from headway.predict.first import First
+from headway.predict.packed import Packed
 from headway.predict.scoring import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from headway.predict.risk import Risk
     from headway.protocols import Features
 
-_PLACES: Final = np.zeros(0, dtype=np.uint32)
+    Floats = NDArray[np.float64]
+
 _NO_TREES: Final = Plan(
     columns=np.zeros((1, 4), dtype=np.uint32), cuts=np.zeros(0),
     spans=np.zeros((0, 2), dtype=np.uint32), splits=np.zeros((0, 2), dtype=np.uint32),
@@ -48,36 +54,50 @@ class Told(NamedTuple):
     refused: str
 
 
+class Asked(NamedTuple):
+    """How a calibrated predictor is asked in one call, as long as it learns nothing."""
+
+    names: tuple[str, ...]  # of the features
+    version: str
+    ask: Callable[[Floats, Packed], Floats]
+    packed: Packed
+    signs: tuple[str, str]  # where the past leads, where the trees do
+
+
 def tell(predictor: Conformal | Risk, x: Features) -> Told:
     """What a predictor says of the only row of x."""
     if isinstance(predictor, Conformal):
-        base = predictor._base
-        if isinstance(base, Ensemble) and len(base._members) == 1:
-            member = base._members[0][1]
-            if isinstance(member, Boosted):
-                return _of_mixture(predictor, base, member, x)
-        elif isinstance(base, First):
-            first = base._predictors[0]
-            if isinstance(first, Boosted) and first._forest is not None:
-                value, *quantiles = ask_trees(
-                    x.values, _trees(first, x), _calibration(predictor, x)
-                ).tolist()
-                return Told(value, tuple(quantiles), f"conformal {first.signature}", "")
+        asked = predictor.asked
+        if asked is None or asked.names is not x.names or asked.version != x.version:
+            asked = predictor.asked = _asked(predictor, x)
+        if asked is not None:
+            leader, value, *quantiles = asked.ask(x.values, asked.packed).tolist()
+            if leader < 0.0:
+                return Told(value, (), "conformal ", REFUSAL)
+            return Told(value, tuple(quantiles), asked.signs[leader > 0.0], "")
     said = predictor.predict(x)
     value, refused = float(said.value[0]), str(said.refused[0])
     quantiles = () if refused else said.quantiles[0].tolist()
     return Told(value, tuple(quantiles), str(said.made_by[0]), refused)
 
 
-def _of_mixture(shell: Conformal, base: Ensemble, member: Boosted, x: Features) -> Told:
-    """As `tell`, of trees that are mixed with the past."""
-    leader, value, *quantiles = ask_mixture(
-        x.values, _trees(member, x), _guesses(base), _mixture(base), _calibration(shell, x)
-    ).tolist()
-    if leader < 0.0:
-        return Told(value, (), "conformal ", REFUSAL)
-    sign = "history-1" if leader == 0.0 else member.signature
-    return Told(value, tuple(quantiles), f"conformal {sign}", "")
+def _asked(shell: Conformal, x: Features) -> Asked | None:
+    """How a predictor is asked about such features; None = by `predict`."""
+    base = shell._base
+    ask: Callable[[Floats, Packed], Floats] = ask_trees
+    parts: tuple[Guesses | Mixture, ...] = ()
+    if isinstance(base, Ensemble) and len(base._members) == 1:
+        trees = base._members[0][1]
+        ask, parts = ask_mixture, (_guesses(base), _mixture(base))
+    elif isinstance(base, First):
+        trees = base._predictors[0]
+    else:
+        return None
+    if not isinstance(trees, Boosted) or (isinstance(base, First) and trees._forest is None):
+        return None
+    packed = Packed((_trees(trees, x), *parts, _calibration(shell, x)))
+    signs = "conformal history-1", f"conformal {trees.signature}"
+    return Asked(x.names, x.version, ask, packed, signs)
 
 
 def _trees(boosted: Boosted, x: Features) -> Trees:

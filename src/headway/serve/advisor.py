@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from array import array
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -72,7 +73,7 @@ class Answer:
     version: str
     staleness_s: float
     feature_names: tuple[str, ...]
-    features: tuple[float, ...]
+    features: array[float]
     features_version: str
     decision_id: str = ""
     arm: str = ""  # of a rollout; '' = there is none
@@ -151,9 +152,7 @@ class Advisor:
             said = _Parts(unknown, unknown, None, "", reason)
             return _answer(task, at_s, said, age_s, models, decision_id)
         x = models.history.look(task, at_s)
-        features = tuple(x.values[0].tolist())
-        said = _asked(models, x, features)
-        return _answer(task, at_s, said, age_s, models, decision_id, x, features)
+        return _answer(task, at_s, _asked(models, x), age_s, models, decision_id, x)
 
     def estimate_runtimes(self, tasks: Sequence[Task], at_s: float) -> list[float | None]:
         """Seconds that each task is believed to run, as of a moment; None = nothing is believed."""
@@ -254,8 +253,8 @@ class _Parts(NamedTuple):
     refused: str
 
 
-def _asked(models: Models, x: Features, features: tuple[float, ...]) -> _Parts:
-    """What the models say of a task that was described; features: the numbers in x."""
+def _asked(models: Models, x: Features) -> _Parts:
+    """What the models say of a task that was described."""
     runtime = _unsaid("there is no model of runtimes")
     if models.runtime is not None:
         runtime = _said(models.runtime, tell(models.runtime, x))
@@ -264,7 +263,7 @@ def _asked(models: Models, x: Features, features: tuple[float, ...]) -> _Parts:
         return _Parts(runtime, _unsaid(reason), None, "", reason)
     memory = tell(models.memory, x)
     peak = _said(models.memory, memory)
-    given, made_by = give(models.sizer, x.names, features, memory.value)
+    given, made_by = give(models.sizer, x, memory.value)
     if math.isnan(given):
         reason = "nothing like it has ended and no memory was asked for"
         return _Parts(runtime, peak, None, "", reason)
@@ -285,7 +284,7 @@ def _unsaid(reason: str) -> Said:
 
 def _answer(
     task: Task, at_s: float, said: _Parts, age_s: float, models: Models, decision_id: str,
-    x: Features | None = None, features: tuple[float, ...] = (),
+    x: Features | None = None,
 ) -> Answer:  # fmt: skip
     """An answer; without bytes that a model gave, what the task asked for, and signed so."""
     given, made_by, asked = said.memory_bytes, said.made_by, task.memory_requested_bytes
@@ -296,7 +295,7 @@ def _answer(
         made_by=made_by, refused=said.refused, version=models.version,
         staleness_s=max(age_s, 0.0),
         feature_names=() if x is None else x.names,
-        features=features,
+        features=array("d") if x is None else array("d", x.values.tobytes()),
         features_version="" if x is None else x.version,
         decision_id=decision_id,
         learned=models.taught.number,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from array import array
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +116,7 @@ class Client:
                 if len(self._keyed) >= KEPT:
                     del self._keyed[next(iter(self._keyed))]
                 # its features stay in the log: 20,000 answers with theirs are 100 MB
-                said_again = replace(answer, feature_names=(), features=())
+                said_again = replace(answer, feature_names=(), features=array("d"))
                 self._keyed[id_] = keyed["task"], said_again, kept
             return answer, kept
 

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import queue
-import struct
 import threading
 from binascii import b2a_base64
 from concurrent.futures import Future
@@ -71,8 +70,7 @@ class DecisionLog:
         if keyed is not None:
             said["keyed"] = keyed
         said |= {"task": task, "learned": answer.learned}
-        features = answer.features
-        return self._put(said, struct.pack(f"{len(features)}d", *features))
+        return self._put(said, answer.features.tobytes())
 
     def outcome(self, outcome: Outcome) -> Future[None]:
         """Keep what became of a decision, whenever it comes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
@@ -70,7 +71,7 @@ def _answer(said: dict[str, Any]) -> Answer:
     keyed = said["keyed"]
     same: dict[str, Any] = {name: said[name] for name in _SAME}
     parts: dict[str, Any] = {name: _said(keyed[name]) for name in ("runtime_s", "peak_bytes")}
-    return Answer(**same, **parts, feature_names=(), features=())
+    return Answer(**same, **parts, feature_names=(), features=array("d"))
 
 
 def _said(fields: dict[str, Any]) -> Said:

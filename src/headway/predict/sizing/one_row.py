@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numba import njit
 
+from headway.predict.packed import Packed
 from headway.predict.sizing import laws, steps
 from headway.predict.sizing.right_sizer import (
     COLUMNS,
@@ -22,12 +23,13 @@ from headway.predict.sizing.right_sizer import (
     tasks_outlasting,
 )
 from headway.predict.sizing.sizes import COLD
-from headway.predict.sizing.state import State, grown
+from headway.predict.sizing.state import grown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headway.predict.sizing.right_sizer import RightSizer
+    from headway.protocols import Features
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -37,19 +39,20 @@ _INPUT: Final = _KEYED
 _TAG: Final = USED.index("tag_1")
 
 
-def give(
-    sizer: RightSizer, names: tuple[str, ...], features: tuple[float, ...], believed: float
-) -> tuple[float, str]:
-    """Bytes for a task with features of these names and who says so; NaN = nothing is known.
+def give(sizer: RightSizer, x: Features, believed: float) -> tuple[float, str]:
+    """Bytes for the only task of x and who says so; NaN = nothing is known.
 
     believed: its median peak, by each believer; NaN = refused.
     """
-    used = sizer.found(names)[1](features)
-    keys, group = _places(sizer, [-1.0 if x != x else x for x in used[:_KEYED]])
-    request = used[REQUEST]
+    used = x.values[0, sizer.places_in(x.names)]
+    keys, group = _places(sizer, [-1.0 if v != v else v for v in used[:_KEYED].tolist()])
+    state = sizer._state
+    if sizer.packed is None or sizer.packed[0] is not state:
+        sizer.packed = state, Packed((state,))
+    request = float(used[REQUEST])
     logs = np.log(np.array((request if request > 0.0 else nan, np.maximum(believed, 1e6))))
     first, law, level = _given(
-        sizer._state, keys, group, np.array(used), logs, np.log1p(used[_INPUT]), sizer._risk
+        sizer.packed[1], keys, group, used, logs, np.log1p(used[_INPUT]), sizer._risk
     )
     return first, signature(law, level)
 
@@ -76,13 +79,14 @@ def _places(sizer: RightSizer, values: list[float]) -> tuple[tuple[int, ...], in
 
 @njit(cache=True)
 def _given(
-    state: State, places: tuple[int, ...], group: int, used: Floats, logs: Floats, log_input: float,
-    risk: float,
+    packed: Packed, places: tuple[int, ...], group: int, used: Floats, logs: Floats,
+    log_input: float, risk: float,
 ) -> tuple[float, int, int]:  # fmt: skip
     """Bytes for a task, the law that says so and its level; used (u,): columns of USED.
 
-    logs (2,): of the request and of what is believed; places (levels,) of the keys.
+    logs (2,): of the request and of what is believed; places (levels,) of the keys; packed: State.
     """
+    (state,) = packed.parts
     keys = np.empty((1, len(places)), dtype=np.int64)
     for level in range(len(places)):
         keys[0, level] = places[level]

@@ -14,8 +14,7 @@ import io
 import json
 import math
 from functools import lru_cache
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numba import njit
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from headway.predict.packed import Packed
 
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
@@ -75,7 +76,8 @@ class RightSizer:
         self._keys: dict[tuple[float, ...], int] = {}
         self._groups: dict[tuple[float, ...], int] = {}
         self._names: tuple[str, ...] = ()  # of the features that the places are of
-        self._found: tuple[Integers, Any] = (np.zeros(0, dtype=np.int64), tuple)
+        self._columns = np.zeros(0, dtype=np.int64)
+        self.packed: tuple[State, Packed] | None = None  # by one_row, of this state
 
     def size(self, x: Features, believed: Floats) -> Sizes:
         """Sizes of n tasks as of now; believed (n, believers): median peaks, NaN = refused."""
@@ -182,15 +184,13 @@ class RightSizer:
 
     def _narrowed(self, x: Features) -> Features:
         """The columns that are looked at, in the order of USED."""
-        places, _ = self.found(x.names)
-        return Features(USED, x.values[:, places], (), x.at_s, x.version)
+        return Features(USED, x.values[:, self.places_in(x.names)], (), x.at_s, x.version)
 
-    def found(self, names: tuple[str, ...]) -> tuple[Integers, Any]:
-        """Where the columns that are looked at are among names, and what takes them from a row."""
+    def places_in(self, names: tuple[str, ...]) -> Integers:
+        """Where the columns that are looked at are among names."""
         if self._names is not names:
-            places = [names.index(name) for name in USED]
-            self._found, self._names = (np.array(places), itemgetter(*places)), names
-        return self._found
+            self._columns, self._names = np.array([names.index(name) for name in USED]), names
+        return self._columns
 
     def _places(self, x: Features) -> tuple[Integers, Integers]:
         """Numbers of the keys (n, levels) and of the group (n,) of each task; new ones are made."""
