@@ -5,6 +5,7 @@ import collections
 import time
 
 import numpy as np
+import uvloop
 
 
 class Connection(asyncio.Protocol):
@@ -111,4 +112,4 @@ def load(port, requests, rate, seconds, connections, seed=0):
     A status of 0: the connection ended or nothing came.
     """
     made = Load(port, lambda i: requests[i % len(requests)], connections)
-    return asyncio.run(made.run(rate, seconds, np.random.default_rng(seed)))
+    return uvloop.run(made.run(rate, seconds, np.random.default_rng(seed)))

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import uvloop
 
 from headway.serve.advisor import NAMES
 from headway.serve.decisions import id_of
@@ -173,7 +174,7 @@ def main():
     process, port, _ = started([*command, "--port"], own, fields[0])
     try:
         work = lived(home, process, port, fields, asked.rate, asked.seconds)
-        (took, status, right), rows, done, answered = asyncio.run(work)
+        (took, status, right), rows, done, answered = uvloop.run(work)
         metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
     finally:
         process.terminate()

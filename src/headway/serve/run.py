@@ -44,6 +44,8 @@ def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     cannot be read, or others could reach the server without a token.
     """
     try:
+        import uvloop
+
         from headway.serve.http import Server
         from headway.serve.observing import Observing
         from headway.serve.rollout_routes import Watch
@@ -60,7 +62,7 @@ def serve(home: Path, reach: Reach, say: Callable[[str], None]) -> None:
     observing = Observing(home)
     server = Server(client, tokens, watch, observing)
     try:
-        asyncio.run(_serve(client, watch, learner, server, reach, say))
+        uvloop.run(_serve(client, watch, learner, server, reach, say))
     finally:
         observing.close()
         learner.close()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 FEW: Final = 16  # answers under way that nobody is refused for
-LATE_S: Final = 0.025  # from when on one is late; it takes about as long again
+LATE_S: Final = 0.015  # from when on one is late; it takes about as long again
 
 
 class UnderWay:
