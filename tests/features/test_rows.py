@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway.features.rows import KEYS, NUMBERS, TAGS, WIDTH, WORDS, rows_of, words_of
+from headway.features.rows import KEYS, NUMBERS, TAGS, WIDTH, WORDS, Book, rows_of, words_of
 from headway.records import Task
 
 words = st.one_of(st.none(), st.sampled_from(["a", "b2", "c_d-3"]))
@@ -16,7 +16,7 @@ tasks = st.builds(
 
 
 def empty_books():
-    return {word: {} for word in WORDS}
+    return {word: Book() for word in WORDS}
 
 
 @given(st.lists(tasks, max_size=4))

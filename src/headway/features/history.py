@@ -25,6 +25,7 @@ from headway.features.rows import (
     TAGS,
     WIDTH,
     WORDS,
+    Book,
     Held,
     rows_of,
     words_of,
@@ -106,7 +107,7 @@ class History:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._codes: dict[str, dict[str, int]] = {key: {} for key in WORDS}
+        self._books: dict[str, Book] = {key: Book() for key in WORDS}
         self._families = _family_columns()
         self._slots = np.zeros((0, SLOT_WIDTH))
         self._table = np.zeros((0, 2), dtype=np.uint64)
@@ -116,11 +117,10 @@ class History:
         self._make_room()
         self._one = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1))
         self._ticket = np.full(1, -1, dtype=np.int64)
-        self._books: tuple[dict[str, int] | Held, ...] = tuple(self._codes.values())
 
     def hold(self) -> None:
         """Learn by `learn_own` alone from now on; no new word is remembered, see `rows.Held`."""
-        self._books = tuple(Held(book) for book in self._codes.values())
+        self._books = {key: Held(book) for key, book in self._books.items()}
 
     def submit(self, task: Task) -> Features:
         """The features (1 row) of a task at its submission, which is counted from now on."""
@@ -135,7 +135,7 @@ class History:
         n = len(tasks)
         values = np.empty((n, len(NAMES)))
         look(
-            rows_of(tasks, self._books), float(at_s), self._families, self._slots,
+            rows_of(tasks, self._books.values()), float(at_s), self._families, self._slots,
             self._tickets, self._table, self._counters, values, len(_STATICS),
         )  # fmt: skip
         return Features(NAMES, values, WORDS, np.full(n, at_s), VERSION)
@@ -162,7 +162,7 @@ class History:
         moments = np.array([task.submitted_s, begun, task.ended_s])
         events = np.array([SUBMIT, START, END]), np.zeros(3, dtype=np.int64), moments
         self._ticket[0] = -1
-        self._advance(events, rows_of((task,), self._books), self._ticket, is_own=True)
+        self._advance(events, rows_of((task,), self._books.values()), self._ticket, is_own=True)
 
     def replay(self, tasks: pl.DataFrame, at: str = "submission") -> Features:
         """The features (n rows, in the table's order) of a history, each as of its own moment.
@@ -227,7 +227,7 @@ class History:
         )
         words = {
             "version": VERSION,
-            "codes": {key: list(book) for key, book in self._codes.items()},
+            "codes": {key: list(book) for key, book in self._books.items()},
             "open": [[*key, ticket] for key, ticket in self._open.items()],
         }
         return {"history.npz": stream.getvalue(), "history.json": json.dumps(words).encode()}
@@ -238,10 +238,8 @@ class History:
         history = cls()
         words = json.loads(files["history.json"])
         arrays = np.load(io.BytesIO(files["history.npz"]))
-        history._codes = {
-            key: {word: i for i, word in enumerate(words["codes"][key])} for key in WORDS
-        }
-        history._books = tuple(history._codes.values())
+        for key, book in history._books.items():
+            book.update({word: i for i, word in enumerate(words["codes"][key])})
         history._open = {(c, i, int(a)): int(t) for c, i, a, t in words["open"]}
         history._table, history._tickets = arrays["table"], arrays["tickets"]
         history._counters = arrays["counters"]
@@ -256,10 +254,10 @@ class History:
         if ticket < 0 and kind in (START, END):
             self.submit(task)
             ticket = self._open[key]
-        for word, book in zip(words_of(task), self._codes.values(), strict=True):
+        for word, book in zip(words_of(task), self._books.values(), strict=True):
             if word is not None:
                 book.setdefault(word, len(book))
-        raw = rows_of((task,), self._codes.values())
+        raw = rows_of((task,), self._books.values())
         kinds, rows, moments = self._one
         kinds[0], moments[0], self._ticket[0] = kind, at_s, ticket
         values = self._advance((kinds, rows, moments), raw, self._ticket)
@@ -335,7 +333,7 @@ class History:
         raw = np.empty((tasks.height, WIDTH))
         places = [*range(len(KEYS)), *range(WIDTH - len(TAGS), WIDTH)]
         for i, key in zip(places, WORDS, strict=True):
-            book, words = self._codes[key], tasks[key]
+            book, words = self._books[key], tasks[key]
             mine = words.unique(maintain_order=True).drop_nulls().to_list()
             codes = {word: book.setdefault(word, len(book)) for word in mine}  # not all of a book
             raw[:, i] = words.replace_strict(codes, default=-1, return_dtype=pl.Float64).to_numpy()

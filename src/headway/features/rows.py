@@ -41,22 +41,21 @@ _before_stem, _after_stem = attrgetter(*KEYS[:5]), attrgetter(*KEYS[6:])
 _amounts = attrgetter(*NUMBERS[2:-1])
 
 
-class Held:
-    """A book of words in which a new word has a number made of its letters, whatever came before.
+class Book(dict[str, int]):
+    """Numbers of words; one that it does not hold has the number that the next one would get."""
+
+    def __missing__(self, word: str) -> int:
+        return len(self)
+
+
+class Held(Book):
+    """A book in which a new word has a number made of its letters, whatever came before.
 
     So what is said of one user's tasks never depends on words that others brought.
     """
 
-    def __init__(self, book: dict[str, int]) -> None:
-        self._book = book
-
-    def __len__(self) -> int:
-        return len(self._book)
-
-    def get(self, word: str, _: int) -> int:
-        """The number of a word."""
-        known = self._book.get(word)
-        return len(self._book) + 1 + _number_of(word) if known is None else known
+    def __missing__(self, word: str) -> int:
+        return len(self) + 1 + _number_of(word)
 
 
 @lru_cache(maxsize=4096)
@@ -64,16 +63,13 @@ def _number_of(word: str) -> int:
     return int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=4).digest())
 
 
-def rows_of(tasks: Sequence[Task], books: Iterable[dict[str, int] | Held]) -> NDArray[np.float64]:
-    """Rows (n, WIDTH) of tasks by the books of words, in the order of WORDS.
-
-    A word that its book does not hold has the number that the book's next word would get.
-    """
+def rows_of(tasks: Sequence[Task], books: Iterable[Book]) -> NDArray[np.float64]:
+    """Rows (n, WIDTH) of tasks by the books of words, in the order of WORDS."""
     rows = np.empty((len(tasks), WIDTH))
     books, buffer, at = tuple(books), rows.data, 0
     for task in tasks:
         codes = [
-            -1.0 if word is None else book.get(word, len(book))
+            -1.0 if word is None else book[word]
             for word, book in zip(words_of(task), books, strict=True)
         ]
         amounts = [nan if amount is None else amount for amount in _amounts(task)]

@@ -132,6 +132,10 @@ class Conformal:
         nothing = np.empty((len(x), len(self._believed)))
         return self._serve(x, np.zeros_like(rows), rows, base.value, base, nothing)
 
+    def believe(self, x: Features) -> Estimate:
+        """What the wrapped predictor says; its value is the one of `predict`."""
+        return self._base.predict(x)
+
     def remember(self, x: Features) -> Features:
         """The same rows with what the wrapped predictor says of them now, for `learn` to look at.
 

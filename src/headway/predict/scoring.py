@@ -127,7 +127,7 @@ def score_many(x: Floats, places: Places, plan: Plan, out: Floats) -> None:
 def _rank(values: Floats, c: int, plan: Plan, ranks: NDArray[np.uint8]) -> None:
     """Write the ranks of a column's values (n,) among its cuts into its slots (s, block)."""
     begin = np.uint64(plan.columns[c, _CUT_AT])
-    n = plan.columns[c + _ONE, _CUT_AT] - begin
+    n, rule = plan.columns[c + _ONE, _CUT_AT] - begin, plan.columns[c, _RULE]
     at, value = np.full(BLOCK, begin), np.zeros(BLOCK)
     for r in range(np.uint64(len(values))):
         value[r] = values[r] if abs(values[r]) > _ALMOST_ZERO else 0.0
@@ -137,15 +137,18 @@ def _rank(values: Floats, c: int, plan: Plan, ranks: NDArray[np.uint8]) -> None:
         for r in range(np.uint64(BLOCK)):
             at[r] += half if plan.cuts[at[r] + half - _ONE] < value[r] else _NONE
         left -= half
+    rank, is_missing = np.empty(BLOCK, dtype=np.uint8), np.zeros(BLOCK, dtype=np.bool_)
+    for r in range(np.uint64(BLOCK)):
+        rank[r] = at[r] - begin + (_ONE if plan.cuts[at[r]] < value[r] else _NONE)
+    if rule != NO_MISSING:
+        for r in range(np.uint64(len(values))):
+            is_missing[r] = _is_missing(values[r], rule)
     for s in range(plan.columns[c, _SLOT_AT], plan.columns[c + _ONE, _SLOT_AT]):
-        is_flipped, missing = plan.slots[s, _IS_FLIPPED], n if plan.slots[s, _IS_RIGHT] else _NONE
-        for r in range(np.uint64(BLOCK)):
-            rank = at[r] - begin + (_ONE if plan.cuts[at[r]] < value[r] else _NONE)
-            ranks[s, r] = n - rank if is_flipped else rank
-        if plan.columns[c, _RULE] != NO_MISSING:
-            for r in range(np.uint64(len(values))):
-                if _is_missing(values[r], plan.columns[c, _RULE]):
-                    ranks[s, r] = n - missing if is_flipped else missing
+        is_flipped = plan.slots[s, _IS_FLIPPED]
+        top, sign = np.uint8(n if is_flipped else 0), np.uint8(255 if is_flipped else 1)
+        missing = np.uint8(n if plan.slots[s, _IS_RIGHT] else 0)
+        for r in range(np.uint64(BLOCK)):  # modulo 256: from above is minus, below plus
+            ranks[s, r] = top + sign * (missing if is_missing[r] else rank[r])
 
 
 @njit(cache=True)

@@ -63,6 +63,7 @@ class Window:
         self.usual, self.fits = 0.0, 0
         self._waiting: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = []
         self._held = 0  # rows that wait
+        self._saved = b""  # what is kept, as it was loaded: only a fit looks at it
         self._learned, self._next_fit, self._version = 0, first_fit, ""
         self._names: tuple[str, ...] = ()  # of the features that the places are of
         self._places = self._anchor_places = np.zeros(0, dtype=np.uint32)
@@ -144,6 +145,8 @@ class Window:
 
     def save(self) -> bytes:
         """Everything it is."""
+        if self._saved and not self._waiting:
+            return self._saved
         self._gather()
         words = {
             "columns": self.columns, "anchors": self.anchors, "size": self.size,
@@ -160,14 +163,12 @@ class Window:
 
     @classmethod
     def load(cls, content: bytes) -> Window:
-        """A Window as it was saved."""
-        arrays = np.load(io.BytesIO(content))
-        words = json.loads(str(arrays["words"]))
+        """A Window as it was saved; its outcomes stay packed until more of them come."""
+        words = json.loads(str(np.load(io.BytesIO(content))["words"]))
         kept = ("size", "first_fit", "every", "is_steady", "whole")
         settings = {name: words[name] for name in kept}
         window = cls(words["columns"], words["anchors"], **settings)
-        window.x, window.log_y = arrays["x"], arrays["log_y"]
-        window._anchor, window.censored = arrays["anchor"], arrays["censored"]
+        window._saved = content
         window.usual, window.fits = words["usual"], words["fits"]
         window._learned, window._next_fit = words["learned"], words["next_fit"]
         window._version = words["version"]
@@ -175,6 +176,11 @@ class Window:
 
     def _gather(self) -> None:
         """Join what came since the last time to what is kept."""
+        if self._saved:
+            arrays = np.load(io.BytesIO(self._saved))
+            self.x, self.log_y = arrays["x"], arrays["log_y"]
+            self._anchor, self.censored = arrays["anchor"], arrays["censored"]
+            self._saved = b""
         parts = [(self.x, self.log_y, self._anchor, self.censored), *self._waiting]
         self._waiting, self._held = [], 0
         self.x, self.log_y, self._anchor, self.censored = (

@@ -15,7 +15,7 @@ import numpy as np
 from headway.errors import ConfigError, StoreError
 from headway.features import History
 from headway.features.history import VERSION
-from headway.predict import load
+from headway.predict import Conformal, load
 from headway.predict.one_row import tell
 from headway.predict.sizing import RightSizer
 from headway.predict.sizing.one_row import give
@@ -26,7 +26,6 @@ from headway.store.models import ModelStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headway.predict.conformal import Conformal
     from headway.predict.one_row import Told
     from headway.predict.risk import Risk
     from headway.protocols import Features
@@ -156,9 +155,13 @@ class Advisor:
 
     def estimate_runtimes(self, tasks: Sequence[Task], at_s: float) -> list[float | None]:
         """Seconds that each task is believed to run, as of a moment; None = nothing is believed."""
-        estimate, _ = self.estimate("runtime", tasks, at_s) if tasks else (None, "")
-        if estimate is None:
+        models, predictor = self.models, self.models.runtime
+        is_silent = bool(self._silence(models, at_s - models.created_s)) or not tasks
+        if is_silent or models.history is None or predictor is None:
             return [None] * len(tasks)
+        x = models.history.look_at(tasks, at_s)
+        believe = predictor.believe if isinstance(predictor, Conformal) else predictor.predict
+        estimate = believe(x)  # whose value calibration leaves as it is
         said = zip(estimate.value.tolist(), estimate.refused.tolist(), strict=True)
         return [None if refused else value for value, refused in said]
 
