@@ -184,6 +184,14 @@ def spent(cpu, step, since_s):
     return now_s
 
 
+def plot(costs):
+    """Bars of wall time, CPU time and memory by the number of tasks, ten times as much a step."""
+    for at, what in ((1, "wall s"), (2, "CPU s"), (3, "GiB")):
+        for cost in costs:
+            bar = "#" * round(15.0 * np.log10(max(cost[at], 1.0)))
+            print(f"{cost[0]:>12,} {what:>6} {bar} {cost[at]:,.0f}")
+
+
 def main():
     """Print the seconds and the memory of each step, for each number of tasks."""
     parser = argparse.ArgumentParser()
@@ -200,6 +208,7 @@ def main():
         print(json.dumps(learn(*given)))
         return
     print("| tasks | step | outcomes | CPU s |\n|---|---|---|---|")
+    costs = []
     for n in options.tasks:
         common = [sys.executable, __file__, "--tasks", str(n), "--newest", str(options.newest)]
         common += ["--judge", str(options.judge), "--processes", str(options.processes)]
@@ -219,11 +228,13 @@ def main():
         cpu_s, peak = (sum(one[key] for one in said) for key in ("all_cpu_s", "peak_gib"))
         slower = max(one["all_cpu_s"] for one in said)
         print(f"| {n:,} | everything | | {cpu_s:.0f}, of the slower process {slower:.0f} |")
+        costs.append((n, wall_s, cpu_s, peak))
         for one in said:
             print(
                 "".join(f"{target}: {score}\n" for target, score in one["judged"].items()), end=""
             )
         print(f"wall {wall_s:.0f} s, peak of both together {peak:.1f} GiB", flush=True)
+    plot(costs)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ class Decision:
     arm: str = ""  # rollout arm
     propensity: float = 1.0  # probability with which this arm was chosen
     refused: str = ""  # why nothing is advised; '' = advised
+    said: str | None = None  # of a server: all that was logged of it but the features, JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,8 @@
 """One row is told what `predict` says of it, whatever the predictor and whatever it has learned."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from tests.predict.made_up import history, taught
@@ -95,3 +98,15 @@ def test_features_of_another_definition_are_an_error():
     other = Features(NAMES, X.values[:1], X.keys, X.at_s[:1], "another")
     with pytest.raises(ConfigError, match="features version"):
         module.tell(predictor, other)
+
+
+def test_a_copy_of_a_predictor_that_was_told_learns_for_itself():
+    predictor = PREDICTORS["mixture"]()
+    predictor.learn(X.take(slice(0, 300)), RUNTIME_S[:300], NOTHING[:300])
+    one = X.take(slice(300, 301))
+    before = tell(predictor, one)
+    for copied in (copy.deepcopy(predictor), pickle.loads(pickle.dumps(predictor))):
+        assert tell(copied, one) == before
+        copied.learn(X.take(slice(300, 700)), RUNTIME_S[300:], NOTHING[300:])
+        assert tell(copied, one) != before
+    assert tell(predictor, one) == before

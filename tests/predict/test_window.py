@@ -100,3 +100,18 @@ def test_an_answer_is_in_order_below_the_limit_and_never_negative():
     assert estimate.quantiles[0].tolist() == [0.0, np.expm1(3.0), pytest.approx(36_420.0)]
     assert estimate.value[0] == np.expm1(3.0)
     assert np.isnan(estimate.quantiles[1]).all()
+
+
+@pytest.mark.parametrize("cut", [120, 200])
+def test_what_is_loaded_stays_packed_until_more_is_learned_and_goes_on_as_if_it_never_was(cut):
+    window, _ = filled(cut)
+    saved = window.save()
+    loaded = Window.load(saved)
+    assert loaded.save() == saved
+    assert len(loaded.x) == 0
+    whole, held = filled(300, [cut])
+    fits = []
+    rest = slice(cut, 300)
+    loaded.learn(X.take(rest), Y[rest], FREE[rest], lambda: fits.append(len(loaded.x)))
+    assert fits == held[len(held) - len(fits) :]
+    assert loaded.save() == whole.save()

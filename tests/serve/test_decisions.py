@@ -221,3 +221,16 @@ def test_two_processes_log_into_one_home(tmp_path):
     one.close()
     two.close()
     assert {record["id"] for record in read_records(tmp_path)} == {"1", "2"}
+
+
+def test_numbers_that_are_none_are_not_known_and_no_moment_is_refused(tmp_path):
+    client = connect(tmp_path, clock=lambda: NOW_S)
+    client.outcome(replace(outcome("a"), memory_peak_bytes=float("nan"))).result(10.0)
+    for odd in (float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="at_s"):
+            client.outcome(outcome("b", at_s=odd))
+        with pytest.raises(ConfigError, match="at_s"):
+            client.feedback(Feedback(decision_id="b", at_s=odd, user="ann"))
+    client.close()
+    (kept,) = read_records(tmp_path)
+    assert kept["memory_peak_bytes"] is None

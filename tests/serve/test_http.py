@@ -249,3 +249,17 @@ def test_a_token_file_that_others_may_read_is_refused(tmp_path):
         file.chmod(0o644 if "others" in words else 0o600)
         with pytest.raises(ConfigError, match=words):
             read_tokens(file)
+
+
+def test_a_connection_that_closes_in_the_middle_of_a_body_is_no_fault_of_the_server(port):
+    counted = 'headway_requests_total{route="/v1/feedback",status="400"}'
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+        head = "POST /v1/feedback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        one.sendall(f"{head}content-length: 100\r\n\r\n".encode() + b'{"dec')
+    for _ in range(100):
+        text = ask(port, "/metrics")[2]
+        if counted in text:
+            break
+        time.sleep(0.05)
+    assert counted in text
+    assert 'status="500"' not in text

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from headway.cli.answers import answer
+from headway.cli.answers import answer, progress_bars
 from headway.cli.options import HOME, Home, Json
 
 Expires = Annotated[
@@ -48,6 +48,9 @@ def decisions(
     check_skew: Annotated[
         bool, typer.Option("--check-skew", help="Make features again from the logs and compare.")
     ] = False,
+    is_folding: Annotated[
+        bool, typer.Option("--fold", help="Move journals of over two weeks ago into the log.")
+    ] = False,
     home: Home = HOME,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +58,13 @@ def decisions(
     from headway.report.decisions import decisions_screen
     from headway.serve.status import decisions_of
 
-    document = decisions_of(home, time.time(), expires_s=86400.0 * expires_days)
+    folded = {}
+    if is_folding:
+        from headway.serve.folding import fold
+
+        with progress_bars() as progress:
+            folded = {"folded": fold(home, time.time(), progress)}
+    document = folded | decisions_of(home, time.time(), expires_s=86400.0 * expires_days)
     if check_skew:
         from headway.serve.skew import skew
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -123,7 +123,11 @@ class Conformal:
         self._plain: tuple[str, ...] = ()  # names without and with what is believed, made once
         self._with_believed = self._believed
         self._places = np.zeros(0, dtype=np.int64)
-        self.asked: Asked | None = None  # by one_row, of what it is now
+        self._asked: Asked | None = None  # by one_row, of what it is now
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what holds the arrays of this very object."""
+        return self.__dict__ | {"_asked": None}
 
     def predict(self, x: Features) -> Estimate:
         """The served levels for each row."""
@@ -253,7 +257,7 @@ class Conformal:
         believed (n, ..): the log quantiles and the scores that were served before, NaN = asked
         for anew; those that are served now are written into it.
         """
-        self.asked = None
+        self._asked = None
         if self._followed is not None:
             base, learned = self._followed.follow(x, kinds, rows, y, censored)
         else:

@@ -67,9 +67,9 @@ class Asked(NamedTuple):
 def tell(predictor: Conformal | Risk, x: Features) -> Told:
     """What a predictor says of the only row of x."""
     if isinstance(predictor, Conformal):
-        asked = predictor.asked
+        asked = predictor._asked
         if asked is None or asked.names is not x.names or asked.version != x.version:
-            asked = predictor.asked = _asked(predictor, x)
+            asked = predictor._asked = _asked(predictor, x)
         if asked is not None:
             leader, value, *quantiles = asked.ask(x.values, asked.packed).tolist()
             if leader < 0.0:

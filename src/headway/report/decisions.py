@@ -16,7 +16,7 @@ def decisions_screen(document: dict[str, Any]) -> Group:
     from rich.table import Table
     from rich.text import Text
 
-    if not document["decisions"]:
+    if not document["decisions"] and "folded" not in document:
         return Group(Text(f"No decisions in {document['home']} yet."))
     table = Table(box=None, pad_edge=False)
     table.add_column("version", overflow="fold")
@@ -28,6 +28,11 @@ def decisions_screen(document: dict[str, Any]) -> Group:
     parts: list[Any] = [table]
     if document["without_decision"]:
         parts.append(Text(f"{document['without_decision']} outcomes name no decision known here."))
+    if "folded" in document:
+        said = document["folded"]
+        rows = sum(said[kind] for kind in ("decision", "outcome", "feedback"))
+        text = f"{said['segments']} segments of the journals ({said['bytes'] / 1e6:.0f} MB) are in"
+        parts.append(Text(f"{text} the log now: {rows} rows."))
     if "skew" in document:
         said = document["skew"]
         text = f"{said['different']} of {said['checked']} answers had other features than the logs"

@@ -72,7 +72,7 @@ class Answer:
     version: str
     staleness_s: float
     feature_names: tuple[str, ...]
-    features: array[float]
+    features: array[float] = field(hash=False)
     features_version: str
     decision_id: str = ""
     arm: str = ""  # of a rollout; '' = there is none

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
 from headway.serve.refused import Refused
 
 LARGEST: Final = 4 << 20  # bytes of a body
@@ -37,6 +39,8 @@ class Arriving:
                     whole: bytes = await protocol()  # one turn of the loop instead of two
                     return whole
                 await self._read(protocol, parts)
+        except ProtocolClosed as error:
+            raise Refused(400, "the connection was closed before the body had come") from error
         except TimeoutError as error:
             raise Refused(408, f"the body did not come within {self._slowest_s:g} s") from error
         finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import queue
 import threading
@@ -73,14 +74,18 @@ class DecisionLog:
         return self._put(said, answer.features.tobytes())
 
     def outcome(self, outcome: Outcome) -> Future[None]:
-        """Keep what became of a decision, whenever it comes."""
-        fields = {name: getattr(outcome, name) for name in outcome.__slots__}
+        """Keep what became of a decision, whenever it comes; NaN is not known, as None."""
+        fields = {name: _known(getattr(outcome, name)) for name in outcome.__slots__}
+        if fields["at_s"] is None:
+            raise ConfigError(f"at_s must be a moment, got {outcome.at_s!r}")
         return self._put({"kind": "outcome", **fields})
 
     def feedback(self, feedback: Feedback) -> Future[None]:
         """Keep what a person thought of a decision; ConfigError where a rating is not 1 to 5."""
         if feedback.rating is not None and feedback.rating not in (1, 2, 3, 4, 5):
             raise ConfigError(f"rating must be 1 (bad) to 5 (good), got {feedback.rating!r}")
+        if _known(feedback.at_s) is None:
+            raise ConfigError(f"at_s must be a moment, got {feedback.at_s!r}")
         fields = {name: getattr(feedback, name) for name in feedback.__slots__}
         return self._put({"kind": "feedback", **fields})
 
@@ -131,6 +136,11 @@ class DecisionLog:
             kept.set_result(None)
 
 
+def _known(value: Any) -> Any:
+    """A value; None for a number that is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def id_of(key: str) -> str:
     """The id of a decision: the same for the same idempotency key, a new one for none.
 
@@ -165,7 +175,7 @@ def _in_json(said: dict[str, Any]) -> str:
 
 
 def read_records(home: str | Path) -> Iterator[dict[str, Any]]:
-    """All that is kept, each process's in its order; also while it is written."""
+    """All that the journals keep, each process's in its order; also while they are written."""
     for segment in sorted((Path(home) / FOLDER).glob("*/[0-9]*.log")):
         for record in records_of(segment):
             yield json.loads(record)

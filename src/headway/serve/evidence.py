@@ -21,7 +21,7 @@ import numpy as np
 from headway.rollout.experiment import Moments
 from headway.rollout.split import CHALLENGER, CHAMPION
 from headway.serve.decisions import FOLDER
-from headway.store.journal import read_on
+from headway.store.journal import read_on, with_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +87,8 @@ class Evidence:
 
     def read(self, since_s: float, now_s: float) -> None:
         """Take in what was logged meanwhile, but for files last written before since_s."""
-        paths = sorted(self._folder.glob("*/[0-9]*.log"))
-        recent = [path for path in paths if path.stat().st_mtime >= since_s]
+        paths = with_status(sorted(self._folder.glob("*/[0-9]*.log")))
+        recent = [path for path, status in paths if status.st_mtime >= since_s]
         for record, _ in read_on(recent, self._ends):
             self.take(json.loads(record), now_s)
 

@@ -20,7 +20,7 @@ from headway.serve.decisions import FOLDER as DECISIONS
 from headway.serve.learned import FOLDER, entry_of, teach
 from headway.serve.opinions import Opinions
 from headway.serve.tally import EXPIRES_S
-from headway.store.journal import Journal, read_on, records_of
+from headway.store.journal import Journal, read_on, records_of, with_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,8 +134,10 @@ class Learner:
             _keep(self._open, id_, place)
         elif record["kind"] == "outcome":
             if id_ in self._open:
-                decision = json.loads(next(records_of(*self._open.pop(id_))))
-                return entry_of(decision, record, now_s)
+                found = next(records_of(*self._open.pop(id_)), None)
+                if found is not None:  # else it is folded: what came so late teaches nothing
+                    return entry_of(json.loads(found), record, now_s)
+                return None
             _keep(self._early, id_, record)
         return None
 
@@ -162,9 +164,9 @@ class Learner:
 
 def _recent(folder: Path, within_s: float) -> list[Path]:
     """The segments of all processes, but those last written so long before the newest."""
-    found = [(path, path.stat().st_mtime) for path in sorted(folder.glob("*/[0-9]*.log"))]
-    newest_s = max((written_s for _, written_s in found), default=0.0)
-    return [path for path, written_s in found if written_s >= newest_s - within_s]
+    found = list(with_status(sorted(folder.glob("*/[0-9]*.log"))))
+    newest_s = max((status.st_mtime for _, status in found), default=0.0)
+    return [path for path, status in found if status.st_mtime >= newest_s - within_s]
 
 
 def _keep(book: dict[str, Any], id_: str, what: Any) -> None:

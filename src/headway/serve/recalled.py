@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headway.serve.advisor import Answer, Said
 from headway.serve.decisions import FOLDER
-from headway.store.journal import records_of
+from headway.store.journal import records_of, with_status
 
 if TYPE_CHECKING:
     from headway.records import Task
@@ -50,21 +50,26 @@ def recall(home: str | Path, most: int) -> dict[str, tuple[str, Answer]]:
 
     Their features stay in the log. Of an id that was logged again the first counts.
     """
-    segments = [(p.stat(), p) for p in (Path(home) / FOLDER).glob("*/[0-9]*.log")]
-    segments.sort(key=lambda one: (one[0].st_mtime_ns, one[1]), reverse=True)
-    size, recent = 0, []
-    for status, path in segments:
-        if size >= RECENT_BYTES:
-            break
-        size += status.st_size
-        recent.append(path)
     found: dict[str, tuple[str, Answer]] = {}
-    for path in reversed(recent):
+    for path in reversed(newest(home)):
         for record in records_of(path):
             said = json.loads(record)
             if said["kind"] == "decision" and "keyed" in said:
                 found.setdefault(said["decision_id"], (said["keyed"]["task"], _answer(said)))
     return dict(list(found.items())[max(0, len(found) - most) :])
+
+
+def newest(home: str | Path) -> list[Path]:
+    """The segments that are looked through, newest first."""
+    segments = list(with_status((Path(home) / FOLDER).glob("*/[0-9]*.log")))
+    segments.sort(key=lambda one: (one[1].st_mtime_ns, one[0]), reverse=True)
+    size, recent = 0, []
+    for path, status in segments:
+        if size >= RECENT_BYTES:
+            break
+        size += status.st_size
+        recent.append(path)
+    return recent
 
 
 def _answer(said: dict[str, Any]) -> Answer:

@@ -144,5 +144,5 @@ async def _watch(watch: Watch) -> None:
         await asyncio.sleep(STEP_S)
         try:
             await asyncio.to_thread(watch.step, time.time())
-        except HeadwayError as error:
+        except (HeadwayError, OSError) as error:
             log.warning("rollouts were not looked at: %s", error)

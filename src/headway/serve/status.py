@@ -7,7 +7,7 @@ from typing import Any
 
 from headway.errors import ConfigError
 from headway.serve.advisor import NAMES
-from headway.serve.decisions import read_records
+from headway.serve.folding import all_records
 from headway.serve.tally import EXPIRES_S, tally
 from headway.store.models import ModelStore
 
@@ -16,7 +16,7 @@ def decisions_of(home: Path, now_s: float, *, expires_s: float = EXPIRES_S) -> d
     """The document of `headway decisions`; ConfigError where there is no home."""
     if not home.is_dir():
         raise ConfigError(f"there is no home {home}: make one with headway optimize --home")
-    return tally(read_records(home), now_s, expires_s=expires_s) | {"home": str(home)}
+    return tally(all_records(home), now_s, expires_s=expires_s) | {"home": str(home)}
 
 
 def status_of(home: Path, now_s: float) -> dict[str, Any]:

@@ -98,6 +98,16 @@ class DeltaStore:
                 rows = _latest(rows, states.select(*HIDDEN).collect())
         return _sorted(rows, [TIMES[kind], ARRIVAL]).drop(HIDDEN)
 
+    def parts(self, kind: str, names: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+        """Some columns of all that was stored, as it arrived: also states that were replaced."""
+        with plainly(f"read {self._where(known_kind(kind))}"):
+            table = self._opened(kind)
+            uris = [f"{self._where(kind)}/{name}" for name in _files(table)] if table else []
+            scans = [_scan(kind, [uri], self._options) for uri in uris]
+            first = [scan.select(pl.col(ARRIVAL).min()).collect().item() for scan in scans]
+            for at in np.argsort(np.array(first), kind="stable"):
+                yield scans[at].sort(ARRIVAL).select(names).collect()
+
     def _append(self, kind: str, known: _Known, batches: Iterable[pl.DataFrame]) -> Appended:
         doing = f"append to {self._where(kind)}"
         parts, handed = None, 0

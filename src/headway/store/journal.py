@@ -133,8 +133,15 @@ class Journal:
 
 
 def records_of(segment: Path, start: int = 0) -> Iterator[bytes]:
-    """The whole records of a segment from a byte on, up to the first that is not whole."""
-    with segment.open("rb") as file:
+    """The whole records of a segment from a byte on, up to the first that is not whole.
+
+    None where it is gone: then its records are kept elsewhere.
+    """
+    try:
+        file = segment.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
         file.seek(start)
         while len(head := file.read(HEAD.size)) == HEAD.size:
             length, checksum = HEAD.unpack(head)
@@ -146,13 +153,22 @@ def records_of(segment: Path, start: int = 0) -> Iterator[bytes]:
             yield record
 
 
+def with_status(segments: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Segments with their status, without those that are gone."""
+    for path in segments:
+        try:
+            yield path, path.stat()
+        except FileNotFoundError:
+            continue
+
+
 def read_on(
     segments: Iterable[Path], ends: dict[Path, int]
 ) -> Iterator[tuple[bytes, tuple[Path, int]]]:
     """Records after what was read of these segments, and where each begins; ends is kept up."""
-    for path in segments:
+    for path, status in with_status(segments):
         end = ends.get(path, 0)
-        if path.stat().st_size <= end:
+        if status.st_size <= end:
             continue
         for record in records_of(path, end):
             begin, end = end, end + HEAD.size + len(record)

@@ -47,12 +47,12 @@ def give(sizer: RightSizer, x: Features, believed: float) -> tuple[float, str]:
     used = x.values[0, sizer.places_in(x.names)]
     keys, group = _places(sizer, [-1.0 if v != v else v for v in used[:_KEYED].tolist()])
     state = sizer._state
-    if sizer.packed is None or sizer.packed[0] is not state:
-        sizer.packed = state, Packed((state,))
+    if sizer._packed is None or sizer._packed[0] is not state:
+        sizer._packed = state, Packed((state,))
     request = float(used[REQUEST])
     logs = np.log(np.array((request if request > 0.0 else nan, np.maximum(believed, 1e6))))
     first, law, level = _given(
-        sizer.packed[1], keys, group, used, logs, np.log1p(used[_INPUT]), sizer._risk
+        sizer._packed[1], keys, group, used, logs, np.log1p(used[_INPUT]), sizer._risk
     )
     return first, signature(law, level)
 

@@ -14,7 +14,7 @@ import io
 import json
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numba import njit
@@ -77,7 +77,11 @@ class RightSizer:
         self._groups: dict[tuple[float, ...], int] = {}
         self._names: tuple[str, ...] = ()  # of the features that the places are of
         self._columns = np.zeros(0, dtype=np.int64)
-        self.packed: tuple[State, Packed] | None = None  # by one_row, of this state
+        self._packed: tuple[State, Packed] | None = None  # by one_row, of this state
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what holds the arrays of this very object."""
+        return self.__dict__ | {"_packed": None}
 
     def size(self, x: Features, believed: Floats) -> Sizes:
         """Sizes of n tasks as of now; believed (n, believers): median peaks, NaN = refused."""
