@@ -79,7 +79,8 @@ def silent(_what, _share):
 
 
 def run(home, *options):
-    done = CliRunner().invoke(app, ["retrain", "--home", str(home), "--json", *options])
+    asked = ["retrain", "--home", str(home), "--json", "--mlflow", "none", *options]
+    done = CliRunner().invoke(app, asked)
     return done.exit_code, json.loads(done.stdout)
 
 
@@ -150,7 +151,9 @@ def test_a_challenger_is_judged_without_what_its_window_brings(home):
     np.testing.assert_array_equal(said[0].first, said[1].first)
 
 
-def test_what_wins_is_rolled_out_in_shadow_once(home):
+def test_what_wins_is_rolled_out_in_shadow_once_and_mirrored(home, monkeypatch):
+    told = []
+    monkeypatch.setattr("headway.cli.retraining.mirror_models", lambda *asked: told.append(asked))
     status, said = run(home, "--if", "outcomes=100")
     assert status == 0, said
     assert (said["challenger"], said["rollout_id"]) == ("v000002", "r000001")
@@ -158,6 +161,7 @@ def test_what_wins_is_rolled_out_in_shadow_once(home):
     begun = read_rollouts(home)[0]
     assert (begun.champion, begun.challenger, begun.share) == ("v000001", "v000002", 0.0)
     assert ModelStore(home).current("history") == "v000001"
+    assert told == [(home, "none")]
     again = run(home)
     assert again[0] == 0
     assert again[1]["rollout_id"] == "r000001"
@@ -171,7 +175,8 @@ def test_what_is_not_due_is_not_done(home):
     assert not (home / "jobs.sqlite").exists()
 
 
-def test_what_does_not_win_says_why_and_leaves_no_model(tmp_path):
+def test_what_does_not_win_says_why_and_leaves_no_model(tmp_path, monkeypatch):
+    monkeypatch.delattr("headway.cli.retraining.mirror_models")
     same = table(1.0)
     trained(ModelStore(tmp_path), known_at(same, float(same["submitted_s"][300])))
     DeltaStore(str(tmp_path / "log")).append("task", [same])

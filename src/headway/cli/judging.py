@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +17,12 @@ from headway.cli.options import (
     Histories,
     Home,
     Json,
+    Mlflow,
     Procs,
     Seed,
     columns,
     make_writable,
+    mirror_models,
     models_of,
     names,
     numbers_of,
@@ -62,9 +63,7 @@ def optimize(
     currency: Annotated[str, typer.Option(help="What prices are in.")] = "",
     home: Home = HOME,
     report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
-    mlflow: Annotated[
-        str, typer.Option(help="Mirror models there; default: in the home; none: nowhere.")
-    ] = "",
+    mlflow: Mlflow = "",
     as_json: Json = False,
 ) -> None:
     """Show what a history would have saved, and leave trained models behind."""
@@ -84,11 +83,8 @@ def optimize(
         tasks, facts = history_of(traces, store)
         done = judge(tasks, facts, prices=prices, coverage=coverage, progress=progress)
         versions = keep_models(done, models_of(home), time.time())
-        if importlib.util.find_spec("mlflow") is not None or mlflow:
-            from headway.serve.mirror import mirror_if_possible
-
-            if "history" in versions:
-                mirror_if_possible(home, mlflow)
+        if "history" in versions:
+            mirror_models(home, mlflow)
     document = {
         "records": records,
         **done.summary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,9 @@ Cluster = Annotated[
 ]
 Home = Annotated[Path, typer.Option(help="Folder of the log and the models.")]
 By = Annotated[str, typer.Option(help="Who decides; default: who is logged in.")]
+Mlflow = Annotated[
+    str, typer.Option(help="Mirror models there; default: in the home; none: nowhere.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 HOME = Path(".headway")
@@ -89,6 +93,14 @@ def who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return ""
+
+
+def mirror_models(home: Path, mlflow: str) -> None:
+    """Tell MLflow of the models of a home, if it is installed or asked for."""
+    if importlib.util.find_spec("mlflow") is not None or mlflow:
+        from headway.serve.mirror import mirror_if_possible
+
+        mirror_if_possible(home, mlflow)
 
 
 def store_of(home: Path) -> Any:

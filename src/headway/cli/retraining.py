@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headway.cli.answers import answer, progress_bars
-from headway.cli.options import HOME, By, Home, Json, models_of, numbers_of, store_of, who
+from headway.cli.options import (
+    HOME,
+    By,
+    Home,
+    Json,
+    Mlflow,
+    mirror_models,
+    models_of,
+    numbers_of,
+    store_of,
+    who,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +45,7 @@ def retrain(
     ] = 60.0,
     by: By = "",
     home: Home = HOME,
+    mlflow: Mlflow = "",
     as_json: Json = False,
 ) -> None:
     """Train a home's models anew on its log; what wins on the newest tasks is rolled out in shadow.
@@ -46,6 +58,8 @@ def retrain(
     if not home.is_dir():
         raise ConfigError(f"there is no home {home}: make one with headway optimize --home")
     document = _retrained(home, numbers_of("if", conditions), lease_s, by or who())
+    if document["challenger"]:
+        mirror_models(home, mlflow)
     answer(document, as_json, retraining_screen)
     if not document["rollout_id"]:
         raise typer.Exit(1)
