@@ -34,7 +34,7 @@ class First:
     def predict(self, x: Features) -> Estimate:
         """The answer of the first that has one, row by row."""
         answer = self._predictors[0].predict(x)
-        if not any(answer.refused.tolist()):
+        if not (answer.refused != "").any():
             return answer
         value, quantiles = answer.value.copy(), answer.quantiles.copy()
         made_by, refused = answer.made_by.astype("U64"), answer.refused.astype("U128")

@@ -162,8 +162,10 @@ class Advisor:
         x = models.history.look_at(tasks, at_s)
         believe = predictor.believe if isinstance(predictor, Conformal) else predictor.predict
         estimate = believe(x)  # whose value calibration leaves as it is
-        said = zip(estimate.value.tolist(), estimate.refused.tolist(), strict=True)
-        return [None if refused else value for value, refused in said]
+        said: list[float | None] = estimate.value.tolist()
+        for row in np.flatnonzero(estimate.refused != "").tolist():
+            said[row] = None
+        return said
 
     def estimate(
         self, target: str, tasks: Sequence[Task], at_s: float

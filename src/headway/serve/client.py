@@ -170,7 +170,10 @@ class Client:
         keys = [(task.cluster, task.id, task.attempt) for task in queue]
         known = [self._runtimes.get(key) for key in keys]
         runtime_s = [0.0 if found is None else found[1] for found in known]
-        new = [i for i, found in enumerate(known) if found is None or found[0] != queue[i]]
+        new = [
+            i for i, (found, task) in enumerate(zip(known, queue, strict=True))
+            if found is None or (found[0] is not task and found[0] != task)
+        ]  # fmt: skip
         said = self._advisor.estimate_runtimes([queue[i] for i in new], now_s)
         for i, value in zip(new, said, strict=True):
             task = queue[i]
