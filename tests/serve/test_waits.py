@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from headway.errors import StoreError
-from headway.serve.waits import Kept, UnderWay
+from headway.serve.waits import CALM_S, STANDING_S, Kept, UnderWay
 
 pytest.importorskip("msgspec")
 
@@ -23,44 +23,66 @@ class Clock:
         return self.now_s
 
 
-def late(*ages_s, few=3):
-    """Whether one more would be late behind answers that have been under way for so long."""
+def a_queue(*ages_s, few=3):
+    """A clock, and answers that have been under way for so long."""
     clock = Clock()
     under_way = UnderWay(few=few, late_s=0.025, clock=clock)
     for before_s, age_s in zip((ages_s[0], *ages_s), ages_s, strict=False):
         clock.now_s += before_s - age_s
         under_way.begin()
     clock.now_s += ages_s[-1]
-    return under_way.is_late(clock.now_s, len(ages_s))
+    return clock, under_way
 
 
-def test_many_answers_of_which_the_oldest_is_late_are_a_queue():
-    assert late(0.03, 0.01, 0.0)
-    assert not late(0.02, 0.01, 0.0)
+def late(*ages_s):
+    """Whether one more is late in a queue that is seen twice, as long as a burst may last apart."""
+    clock, under_way = a_queue(*ages_s)
+    said = [under_way.is_late(clock.now_s, len(ages_s))]
+    clock.now_s += STANDING_S
+    while len(under_way):  # the same queue again, of others
+        under_way.end(next(iter(under_way._since_s)))
+    for age_s in ages_s:
+        under_way._since_s[under_way.begin()] = clock.now_s - age_s
+    return [*said, under_way.is_late(clock.now_s, len(ages_s))]
+
+
+def test_many_answers_of_which_the_oldest_is_late_are_a_queue_once_they_stand():
+    assert late(0.03, 0.01, 0.0) == [False, True]
+    assert late(0.02, 0.01, 0.0) == [False, False]
 
 
 def test_few_answers_that_are_late_are_no_queue():
-    assert not late(9.0, 8.0)
+    assert late(9.0, 8.0) == [False, False]
+
+
+def test_a_burst_after_a_stall_is_no_queue_that_stands():
+    clock, under_way = a_queue(0.2, 0.1, 0.0)
+    for after_s in (0.0, STANDING_S / 2, CALM_S + STANDING_S, STANDING_S / 2):
+        clock.now_s += after_s
+        assert not under_way.is_late(clock.now_s, 3)
+    clock.now_s += STANDING_S / 2
+    assert under_way.is_late(clock.now_s, 3)
 
 
 def test_one_that_came_late_is_in_a_queue_only_among_many():
     clock = Clock()
-    clock.now_s = 0.03
     under_way = UnderWay(few=3, late_s=0.025, clock=clock)
+    clock.now_s = 0.03
+    assert not under_way.is_late(0.0, 3)  # a burst, so far
+    clock.now_s += STANDING_S
     assert [under_way.is_late(0.0, n) for n in (1, 3)] == [False, True]
-    assert not under_way.is_late(0.01, 3)
+    assert not under_way.is_late(clock.now_s - 0.02, 3)
 
 
 def test_what_was_answered_is_waited_for_no_more():
-    clock = Clock()
-    under_way = UnderWay(few=2, late_s=0.025, clock=clock)
-    first = under_way.begin()
-    clock.now_s = 0.03
-    under_way.begin()
-    assert under_way.is_late(0.03, 2)
-    under_way.end(first)
-    under_way.begin()
-    assert (under_way.is_late(0.03, 2), len(under_way)) == (False, 2)
+    clock, under_way = a_queue(0.03, 0.0, few=2)
+    assert not under_way.is_late(clock.now_s, 2)
+    clock.now_s += STANDING_S
+    assert under_way.is_late(clock.now_s, 2)
+    for _ in range(2):
+        under_way.end(next(iter(under_way._since_s)))
+        under_way.begin()
+    assert (under_way.is_late(clock.now_s, 2), len(under_way)) == (False, 2)
 
 
 def test_many_that_are_kept_together_wake_the_loop_once():
@@ -125,17 +147,19 @@ def test_who_comes_to_a_queue_that_is_late_is_told_to_come_again():
     from headway.serve.http import Server
 
     async def live(client):
-        server, asked = Server(client, None, None, None), [Asked() for _ in range(17)]
+        server, asked = Server(client, None, None, None), [Asked() for _ in range(18)]
         server._answered = UnderWay(few=16, late_s=0.5)
         tasks = [asyncio.create_task(server.__rsgi__(one.scope, one)) for one in asked[:16]]
         await asyncio.sleep(0.6)
         tasks.append(asyncio.create_task(server.__rsgi__(asked[16].scope, asked[16])))
-        await tasks[-1]
+        await asyncio.sleep(2 * STANDING_S)
+        tasks.append(asyncio.create_task(server.__rsgi__(asked[17].scope, asked[17])))
+        await asyncio.wait_for(tasks[-1], 10.0)
         for kept in client.kept:
             kept.set_exception(StoreError("none"))
         await asyncio.gather(*tasks)
         return [one.status for one in asked], asked[-1].headers
 
     status, headers = asyncio.run(live(Waiting()))
-    assert status == [503] * 16 + [429]
+    assert status == [503] * 17 + [429]
     assert headers["retry-after"] == "1"

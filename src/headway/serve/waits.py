@@ -1,13 +1,15 @@
 """What is waited for in the event loop: answers that are under way, records that are to be kept.
 
 A queue that grows makes every answer late and none more frequent. Where many are under way and the
-oldest of them is late, who comes is told at once to come again, and the others are answered soon.
+oldest of them is late, who comes is told at once to come again, and the others are answered soon;
+but not after a stall, which leaves a queue that is gone in a moment.
 """
 
 from __future__ import annotations
 
 from asyncio import get_running_loop
 from collections import deque
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
 
 FEW: Final = 16  # answers under way that nobody is refused for
 LATE_S: Final = 0.015  # from when on one is late; it takes about as long again
+STANDING_S: Final = 0.05  # a queue that was seen again after this is no burst: it stands
+CALM_S: Final = 0.5  # without a queue, after which the next one may be a burst again
 
 
 class UnderWay:
     """The answers that are under way, oldest first; belongs to the loop's thread.
 
     Few that are late wait for a disk or a processor that stalled; many are a queue.
+
+    Source: Nichols, Jacobson (2012), controlled delay: a bad queue is one that stands.
     """
 
     def __init__(
@@ -33,16 +39,25 @@ class UnderWay:
         self._few, self._late_s, self._clock = few, late_s, clock
         self._since_s: dict[int, float] = {}
         self._next = 0
+        self._begun_s = self._seen_s = -inf  # when the queue was first and last seen
 
     def __len__(self) -> int:
         return len(self._since_s)
 
     def is_late(self, came_s: float, requests: int) -> bool:
-        """Whether one that came at a moment of the clock, one of so many, is in a queue.
+        """Whether one of so many that came at a moment of the clock is in a queue that stands.
 
         Its own body is counted as late only among many: it may be sent slowly.
         """
         now_s = self._clock()
+        if not self._is_queue(now_s, came_s, requests):
+            return False
+        if now_s - self._seen_s > CALM_S:
+            self._begun_s = now_s
+        self._seen_s = now_s
+        return now_s - self._begun_s >= STANDING_S
+
+    def _is_queue(self, now_s: float, came_s: float, requests: int) -> bool:
         if requests >= self._few and now_s - came_s >= self._late_s:
             return True
         if len(self._since_s) < self._few:
