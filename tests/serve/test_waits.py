@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from headway.errors import StoreError
-from headway.serve.waits import CALM_S, STANDING_S, Kept, UnderWay
+from headway.serve.waits import ANSWERED, CALM_S, STANDING_S, Kept, UnderWay
 
 pytest.importorskip("msgspec")
 
@@ -34,55 +34,63 @@ def a_queue(*ages_s, few=3):
     return clock, under_way
 
 
-def late(*ages_s):
-    """Whether one more is late in a queue that is seen twice, as long as a burst may last apart."""
-    clock, under_way = a_queue(*ages_s)
-    said = [under_way.is_late(clock.now_s, len(ages_s))]
-    clock.now_s += STANDING_S
-    while len(under_way):  # the same queue again, of others
+def again(clock, under_way, ages_s, answered=ANSWERED):
+    """The same queue of others, as long after as a burst may last; so many were answered."""
+    while len(under_way):
         under_way.end(next(iter(under_way._since_s)))
+    for _ in range(answered - len(ages_s)):
+        under_way.end(under_way.begin())
+    clock.now_s += 1.01 * STANDING_S
     for age_s in ages_s:
         under_way._since_s[under_way.begin()] = clock.now_s - age_s
-    return [*said, under_way.is_late(clock.now_s, len(ages_s))]
+    return under_way.is_late(clock.now_s, len(ages_s))
+
+
+def late(*ages_s, answered=ANSWERED):
+    """Whether one more is late in a queue when it is first seen, and again."""
+    clock, under_way = a_queue(*ages_s)
+    first = under_way.is_late(clock.now_s, len(ages_s))
+    return first, again(clock, under_way, ages_s, answered)
 
 
 def test_many_answers_of_which_the_oldest_is_late_are_a_queue_once_they_stand():
-    assert late(0.03, 0.01, 0.0) == [False, True]
-    assert late(0.02, 0.01, 0.0) == [False, False]
+    assert late(0.03, 0.01, 0.0) == (False, True)
+    assert late(0.02, 0.01, 0.0) == (False, False)
 
 
 def test_few_answers_that_are_late_are_no_queue():
-    assert late(9.0, 8.0) == [False, False]
+    assert late(9.0, 8.0) == (False, False)
+
+
+def test_where_hardly_anything_is_answered_something_stalls_and_nobody_is_refused():
+    assert late(0.03, 0.01, 0.0, answered=ANSWERED - 1) == (False, False)
 
 
 def test_a_burst_after_a_stall_is_no_queue_that_stands():
-    clock, under_way = a_queue(0.2, 0.1, 0.0)
-    for after_s in (0.0, STANDING_S / 2, CALM_S + STANDING_S, STANDING_S / 2):
-        clock.now_s += after_s
-        assert not under_way.is_late(clock.now_s, 3)
-    clock.now_s += STANDING_S / 2
-    assert under_way.is_late(clock.now_s, 3)
+    ages_s = (0.2, 0.1, 0.0)
+    clock, under_way = a_queue(*ages_s)
+    assert not under_way.is_late(clock.now_s, 3)
+    clock.now_s += CALM_S  # and then another one
+    assert not again(clock, under_way, ages_s)
+    assert again(clock, under_way, ages_s)
 
 
 def test_one_that_came_late_is_in_a_queue_only_among_many():
-    clock = Clock()
-    under_way = UnderWay(few=3, late_s=0.025, clock=clock)
-    clock.now_s = 0.03
+    clock, under_way = a_queue(0.03, 0.01, 0.0)
     assert not under_way.is_late(0.0, 3)  # a burst, so far
-    clock.now_s += STANDING_S
+    assert again(clock, under_way, (0.0,) * 2) is False
     assert [under_way.is_late(0.0, n) for n in (1, 3)] == [False, True]
     assert not under_way.is_late(clock.now_s - 0.02, 3)
 
 
 def test_what_was_answered_is_waited_for_no_more():
-    clock, under_way = a_queue(0.03, 0.0, few=2)
-    assert not under_way.is_late(clock.now_s, 2)
-    clock.now_s += STANDING_S
-    assert under_way.is_late(clock.now_s, 2)
-    for _ in range(2):
-        under_way.end(next(iter(under_way._since_s)))
-        under_way.begin()
-    assert (under_way.is_late(clock.now_s, 2), len(under_way)) == (False, 2)
+    ages_s = (0.03, 0.01, 0.0)
+    clock, under_way = a_queue(*ages_s)
+    assert not under_way.is_late(clock.now_s, 3)
+    assert again(clock, under_way, ages_s)
+    under_way.end(next(iter(under_way._since_s)))
+    under_way.begin()
+    assert (under_way.is_late(clock.now_s, 3), len(under_way)) == (False, 3)
 
 
 def test_many_that_are_kept_together_wake_the_loop_once():
@@ -153,6 +161,8 @@ def test_who_comes_to_a_queue_that_is_late_is_told_to_come_again():
         await asyncio.sleep(0.6)
         tasks.append(asyncio.create_task(server.__rsgi__(asked[16].scope, asked[16])))
         await asyncio.sleep(2 * STANDING_S)
+        for _ in range(ANSWERED):
+            server._answered.end(server._answered.begin())
         tasks.append(asyncio.create_task(server.__rsgi__(asked[17].scope, asked[17])))
         await asyncio.wait_for(tasks[-1], 10.0)
         for kept in client.kept:

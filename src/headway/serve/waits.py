@@ -2,7 +2,7 @@
 
 A queue that grows makes every answer late and none more frequent. Where many are under way and the
 oldest of them is late, who comes is told at once to come again, and the others are answered soon;
-but not after a stall, which leaves a queue that is gone in a moment.
+but not in a stall or after it: it leaves a queue that is gone in a moment.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 FEW: Final = 16  # answers under way that nobody is refused for
 LATE_S: Final = 0.015  # from when on one is late; it takes about as long again
-STANDING_S: Final = 0.05  # a queue that was seen again after this is no burst: it stands
-CALM_S: Final = 0.5  # without a queue, after which the next one may be a burst again
+STANDING_S: Final = 0.05  # a queue that was seen again after this is no burst: it stands,
+ANSWERED: Final = 32  # if so many were answered meanwhile: else the disk or the machine does
+CALM_S: Final = 0.2  # without a queue, after which the next one may be a burst again
 
 
 class UnderWay:
@@ -40,6 +41,7 @@ class UnderWay:
         self._since_s: dict[int, float] = {}
         self._next = 0
         self._begun_s = self._seen_s = -inf  # when the queue was first and last seen
+        self._ended = self._ended_before = 0  # answers in all, and when it was first seen
 
     def __len__(self) -> int:
         return len(self._since_s)
@@ -53,9 +55,10 @@ class UnderWay:
         if not self._is_queue(now_s, came_s, requests):
             return False
         if now_s - self._seen_s > CALM_S:
-            self._begun_s = now_s
+            self._begun_s, self._ended_before = now_s, self._ended
         self._seen_s = now_s
-        return now_s - self._begun_s >= STANDING_S
+        is_moving = self._ended - self._ended_before >= ANSWERED
+        return is_moving and now_s - self._begun_s >= STANDING_S
 
     def _is_queue(self, now_s: float, came_s: float, requests: int) -> bool:
         if requests >= self._few and now_s - came_s >= self._late_s:
@@ -73,6 +76,7 @@ class UnderWay:
     def end(self, number: int) -> None:
         """One was answered or refused."""
         del self._since_s[number]
+        self._ended += 1
 
 
 class Kept:
