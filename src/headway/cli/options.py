@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import importlib.util
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,10 +96,9 @@ def who() -> str:
 
 def mirror_models(home: Path, mlflow: str) -> None:
     """Tell MLflow of the models of a home, if it is installed or asked for."""
-    if importlib.util.find_spec("mlflow") is not None or mlflow:
-        from headway.serve.mirror import mirror_if_possible
+    from headway.serve.mirror import mirror_if_possible
 
-        mirror_if_possible(home, mlflow)
+    mirror_if_possible(home, mlflow)
 
 
 def store_of(home: Path) -> Any:

@@ -12,7 +12,8 @@ import math
 import os
 import queue
 import threading
-from binascii import b2a_base64
+from array import array
+from binascii import a2b_base64, b2a_base64
 from concurrent.futures import Future
 from hashlib import blake2b
 from pathlib import Path
@@ -20,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headway.errors import ConfigError, StoreError
 from headway.serve.learned import asked_of
-from headway.store.journal import Journal, records_of
+from headway.store.journal import Journal, records_of, with_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from headway.records import Feedback, Outcome, Task
     from headway.serve.advisor import Answer
@@ -174,9 +175,19 @@ def _in_json(said: dict[str, Any]) -> str:
     return json.dumps(said, default=lambda number: number.item())  # numpy's numbers
 
 
+def features_of(record: Mapping[str, Any]) -> array[float]:
+    """The features of a logged decision as they were served; none where there were none."""
+    return array("d", a2b_base64(record.get("features", "")))
+
+
+def segments_of(home: str | Path) -> list[tuple[Path, os.stat_result]]:
+    """The segments of all processes with their status, each process's in their order."""
+    return list(with_status(sorted((Path(home) / FOLDER).glob("*/[0-9]*.log"))))
+
+
 def read_records(home: str | Path) -> Iterator[dict[str, Any]]:
     """All that the journals keep, each process's in its order; also while they are written."""
-    for segment in sorted((Path(home) / FOLDER).glob("*/[0-9]*.log")):
+    for segment, _ in segments_of(home):
         for record in records_of(segment):
             yield json.loads(record)
 

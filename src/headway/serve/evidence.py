@@ -20,8 +20,8 @@ import numpy as np
 
 from headway.rollout.experiment import Moments
 from headway.rollout.split import CHALLENGER, CHAMPION
-from headway.serve.decisions import FOLDER
-from headway.store.journal import read_on, with_status
+from headway.serve.decisions import segments_of
+from headway.store.journal import read_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,7 @@ class Evidence:
     """Reads on in a home's log where it stopped; belongs to one thread."""
 
     def __init__(self, home: str | Path) -> None:
-        self._folder = Path(home) / FOLDER
+        self._home = home
         self._ends: dict[Path, int] = {}
         self._decided: dict[str, Mapping[str, Any]] = {}
         self._came: dict[str, Mapping[str, Any]] = {}
@@ -87,7 +87,7 @@ class Evidence:
 
     def read(self, since_s: float, now_s: float) -> None:
         """Take in what was logged meanwhile, but for files last written before since_s."""
-        paths = with_status(sorted(self._folder.glob("*/[0-9]*.log")))
+        paths = segments_of(self._home)
         recent = [path for path, status in paths if status.st_mtime >= since_s]
         for record, _ in read_on(recent, self._ends):
             self.take(json.loads(record), now_s)

@@ -14,15 +14,13 @@ import json
 import logging
 import math
 import os
-from array import array
-from binascii import a2b_base64
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from headway.records import columns
-from headway.serve.decisions import FOLDER, read_records
+from headway.serve.decisions import FOLDER, features_of, read_records
 from headway.serve.recalled import newest
 from headway.serve.rollouts import read_rollouts
 from headway.serve.tally import EXPIRES_S
@@ -158,11 +156,10 @@ def _tables(records: list[bytes]) -> dict[str, list[pl.DataFrame]]:
 
 def _row(kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """A record as a row; of a decision with all that was logged but the features in words."""
-    row = {name: _storable(said.get(name), to) for name, to in columns(kind).items()}
+    words = {key: value for key, value in said.items() if key != "features"}
+    row = {name: _storable(words.get(name), to) for name, to in columns(kind).items()}
     if kind == "decision":
-        features = array("d", a2b_base64(said.get("features", "")))
-        words = {key: value for key, value in said.items() if key != "features"}
-        row |= {"features": features.tolist(), "said": json.dumps(words)}
+        row |= {"features": features_of(said).tolist(), "said": json.dumps(words)}
     return row
 
 

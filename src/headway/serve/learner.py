@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.errors import StoreError
-from headway.serve.decisions import FOLDER as DECISIONS
+from headway.serve.decisions import segments_of
 from headway.serve.learned import FOLDER, entry_of, teach
 from headway.serve.opinions import Opinions
 from headway.serve.tally import EXPIRES_S
-from headway.store.journal import Journal, read_on, records_of, with_status
+from headway.store.journal import Journal, read_on, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Learner:
     """Belongs to one thread; `step` does what can be done now."""
 
     def __init__(self, home: Path, client: Client) -> None:
-        self._client, self._folder, self._source = client, home / FOLDER, home / DECISIONS
+        self._client, self._folder, self._home = client, home / FOLDER, home
         self._journal: Journal | None = None
         self._number, self._done = 0, set[str]()
         self._open: dict[str, tuple[Path, int]] = {}  # where the decision is in the log
@@ -99,7 +99,7 @@ class Learner:
         """New entries from what was logged meanwhile, and whether nothing is left to read."""
         until = time.perf_counter() + READ_S
         entries: list[dict[str, Any]] = []
-        fresh = read_on(_recent(self._source, EXPIRES_S), self._ends)
+        fresh = read_on(_recent(self._home, EXPIRES_S), self._ends)
         for count, (record, place) in enumerate(fresh, 1):
             if count % READ_AT_ONCE == 0:
                 time.sleep(PAUSE_S)
@@ -162,9 +162,9 @@ class Learner:
         }
 
 
-def _recent(folder: Path, within_s: float) -> list[Path]:
+def _recent(home: Path, within_s: float) -> list[Path]:
     """The segments of all processes, but those last written so long before the newest."""
-    found = list(with_status(sorted(folder.glob("*/[0-9]*.log"))))
+    found = segments_of(home)
     newest_s = max((status.st_mtime for _, status in found), default=0.0)
     return [path for path, status in found if status.st_mtime >= newest_s - within_s]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from headway.serve.advisor import Answer, Said
-from headway.serve.decisions import FOLDER
-from headway.store.journal import records_of, with_status
+from headway.serve.decisions import segments_of
+from headway.store.journal import records_of
 
 if TYPE_CHECKING:
     from headway.records import Task
@@ -61,8 +61,7 @@ def recall(home: str | Path, most: int) -> dict[str, tuple[str, Answer]]:
 
 def newest(home: str | Path) -> list[Path]:
     """The segments that are looked through, newest first."""
-    segments = list(with_status((Path(home) / FOLDER).glob("*/[0-9]*.log")))
-    segments.sort(key=lambda one: (one[1].st_mtime_ns, one[0]), reverse=True)
+    segments = sorted(segments_of(home), key=lambda one: (one[1].st_mtime_ns, one[0]), reverse=True)
     size, recent = 0, []
     for path, status in segments:
         if size >= RECENT_BYTES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from headway.errors import HeadwayError
 from headway.serve.advisor import Advisor
-from headway.serve.decisions import read_records
+from headway.serve.decisions import features_of, read_records
 from headway.serve.learned import FOLDER, task_of, teach
 from headway.store.journal import read_on
 
@@ -48,7 +47,7 @@ def skew(home: Path, most: int = MOST) -> dict[str, Any]:
             if models.history is None:
                 continue
             again = models.history.look(task_of(record["task"]), record["at_s"]).values[0]
-            served = np.frombuffer(base64.b64decode(record["features"]))
+            served = np.frombuffer(features_of(record))
             found["checked"] += 1
             if not np.array_equal(again, served, equal_nan=True):
                 found["different"] += 1
